@@ -1,0 +1,81 @@
+"""Task 4: look at the learned representations, and measure them with a linear probe."""
+
+import numpy as np
+import torch
+from torch import nn
+
+from .warmup import normalize
+
+
+def extract_representations(
+    encoder: nn.Module, images: np.ndarray | torch.Tensor, batch_size: int = 500
+) -> torch.Tensor:
+    """Representations y = f(x) of all images, in their order, without augmentation.
+
+    Images are only normalized. No gradients; eval mode while it runs (so that a representation depends on its
+    own image alone), and afterwards every submodule is in the mode that it had.
+
+    Args:
+        encoder: f, float images (batch, 3, H, W) → representations (batch, dim).
+        images: uint8, (N, H, W, 3), NumPy array or tensor, on any device.
+        batch_size: images per forward pass; it does not change the result.
+
+    Returns:
+        float tensor, (N, dim), row i for image i, on the device of the encoder's parameters.
+
+    >>> encoder = nn.Sequential(nn.Flatten(), nn.Linear(12, 7))
+    >>> extract_representations(encoder, np.zeros((5, 2, 2, 3), dtype=np.uint8), batch_size=2).shape
+    torch.Size([5, 7])
+    """
+    # TODO representations: write the body of extract_representations, in place of the next line.
+    raise NotImplementedError("TODO representations: extract_representations")
+
+
+def project_2d(
+    representations: np.ndarray | torch.Tensor, method: str = "pca", seed: int = 0
+) -> torch.Tensor:
+    """A map of the representations in the plane, for a scatter plot.
+
+    Args:
+        representations: (N, dim), N ≥ 2.
+        method: "pca" (linear, first two principal components) or "tsne" (t-SNE, with a perplexity of 30 or,
+            where there are few points, fewer: it must stay below N).
+        seed: makes the map deterministic; global random generators are left alone.
+
+    Returns:
+        float32 tensor on the CPU, (N, 2).
+
+    Raises:
+        ValueError: unknown method.
+
+    >>> project_2d(torch.tensor([[0.0, 0.0, 1.0], [1.0, 0.0, 1.0], [2.0, 0.0, 1.0]])).abs().round()
+    tensor([[1., 0.],
+            [0., 0.],
+            [1., 0.]])
+    """
+    # TODO representations: write the body of project_2d, in place of the next line.
+    raise NotImplementedError("TODO representations: project_2d")
+
+
+def linear_probe(
+    train_x: np.ndarray | torch.Tensor, train_y: np.ndarray | torch.Tensor, test_x: np.ndarray | torch.Tensor
+) -> torch.Tensor:
+    """Fit one linear layer (softmax cross-entropy) to frozen representations; predict labels of test rows.
+
+    The representations are standardized with the mean and standard deviation of the training rows.
+    Deterministic; a test row is predicted alone, whatever the number and order of the others.
+
+    Args:
+        train_x: (N, dim).
+        train_y: integer labels, (N,), at least two different ones; any integers, not only 0…C−1.
+        test_x: (M, dim).
+
+    Returns:
+        int64 tensor on the CPU, (M,), labels that occur in `train_y`.
+
+    >>> train_x, train_y = torch.tensor([[0.0], [1.0], [4.0], [5.0]]), torch.tensor([7, 7, 3, 3])
+    >>> linear_probe(train_x, train_y, torch.tensor([[6.0], [-1.0]]))
+    tensor([3, 7])
+    """
+    # TODO representations: write the body of linear_probe, in place of the next line.
+    raise NotImplementedError("TODO representations: linear_probe")

@@ -1,0 +1,1 @@
+"""Grades submissions of the self-supervised learning assignment behind a process wall."""

@@ -1,0 +1,242 @@
+"""The trusted side of the wall: starts a fork server in the sandbox and gets fresh workers from it."""
+import contextlib
+import dataclasses
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from autograder import sandbox
+
+START_SECONDS = 120  # importing PyTorch on a cold disk can take long
+KILL_SECONDS = 5
+KEPT_OUTPUT = 8 * 1024  # bytes of a worker's output that are kept from its start
+WORKER_SOURCE = Path(__file__).parent / "worker"
+# Imported once before forking, when a submission mentions them: each would cost every worker its import time.
+PRELOADABLE = {"torchvision": "assignment.provided.preload_torchvision", "sklearn": "sklearn.linear_model"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """What one worker may use. Seconds are wall-clock."""
+
+    call_seconds: float = 10.0
+    seconds: float = 120.0
+    memory_bytes: int = 2 * 1024**3
+    processes: int = 16
+    file_bytes: int = 64 * 1024**2
+    threads: int = 1
+
+
+class Crash(BaseException):
+    """Student code took its worker down, or had to be stopped. Not an Exception: hypothesis must not retry it."""
+
+    def __init__(self, kind: str, message: str):
+        super().__init__(message)
+        self.kind, self.message = kind, message
+
+
+class ServerGone(Exception):
+    """The fork server itself ended or does not answer."""
+
+
+class ForkServer:
+    """One sandbox for one submission. Use as a context manager; `spawn` gives workers, one at a time."""
+
+    def __init__(self, code: Path, confinement: sandbox.Confinement, package: str = "assignment"):
+        self.code, self.confinement, self.package = code, confinement, package
+        self.process: subprocess.Popen | None = None
+        self.pending = b""
+
+    def __enter__(self) -> "ForkServer":
+        self.launch()
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def launch(self) -> None:
+        """Start the server without waiting for it: the grader's own imports can go on meanwhile."""
+        self.scratch = tempfile.mkdtemp(prefix="grading-")
+        prefix, code, scratch = sandbox.command(self.confinement, self.code, Path(self.scratch))
+        self.control, theirs = socket.socketpair()
+        config = {
+            "control_fd": theirs.fileno(),
+            "code": code,
+            "scratch": scratch,
+            "package": self.package,
+            "preload": self.preload(),
+            "private_pids": self.confinement.mode == "bubblewrap",
+            "landlock": sandbox.landlock_rules(self.confinement, self.code, scratch),
+        }
+        script = f"{code}/autograder/worker/server.py"
+        python = [sys.executable, "-I", "-B", "-u", script, json.dumps(config)]
+        self.log = tempfile.TemporaryFile()
+        env = {} if prefix else sandbox.environment(scratch)
+        self.process = subprocess.Popen(
+            [*prefix, *python], pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
+            env=env, cwd="/", start_new_session=True,
+        )  # fmt: skip
+        theirs.close()
+        self.ready, self.pending = False, b""
+
+    def preload(self) -> list[str]:
+        text = b"\n".join(path.read_bytes() for path in sorted((self.code / self.package).glob("*.py")))
+        return [module for word, module in PRELOADABLE.items() if re.search(rb"\b%s\b" % word.encode(), text)]
+
+    def wait_ready(self) -> None:
+        if not self.ready:
+            self.expect("ready", START_SECONDS)
+            self.ready = True
+
+    def spawn(self, limits: Limits) -> "Worker":
+        """A fresh worker. Raises ServerGone when the sandbox cannot give one."""
+        self.wait_ready()
+        ours, theirs = socket.socketpair()
+        read_end, write_end = os.pipe()
+        worker = Worker(self, ours, read_end, limits)
+        command = {"command": "spawn", "limits": dataclasses.asdict(limits)}
+        try:
+            socket.send_fds(self.control, [json.dumps(command).encode()], [theirs.fileno(), write_end])
+            self.expect("spawned", KILL_SECONDS)
+        except (OSError, ServerGone) as error:
+            worker.close()
+            raise ServerGone(self.last_words() or str(error)) from error
+        finally:
+            theirs.close()
+            os.close(write_end)
+        return worker
+
+    def kill_worker(self, reason: str | None = None) -> dict:
+        """End the current worker with all it started; returns how it ended."""
+        try:
+            self.control.sendall(json.dumps({"command": "kill", "reason": reason}).encode())
+            return self.expect("exited", KILL_SECONDS)
+        except (OSError, ServerGone):
+            self.restart()
+            return {"code": None, "reason": "server"}
+
+    def expect(self, event: str, seconds: float) -> dict:
+        """The next event of this kind. Raises ServerGone when it does not come in time."""
+        deadline = time.monotonic() + seconds
+        while True:
+            line, found, rest = self.pending.partition(b"\n")
+            if found:
+                self.pending = rest
+                told = json.loads(line)
+                if told["event"] == event:
+                    return told
+                continue
+            self.control.settimeout(max(0.001, deadline - time.monotonic()))
+            try:
+                data = self.control.recv(65536)
+            except TimeoutError:
+                raise ServerGone(f"no answer from the sandbox within {seconds:g} s") from None
+            if not data:
+                raise ServerGone(self.last_words() or "the sandbox ended unexpectedly")
+            self.pending += data
+
+    def last_words(self) -> str:
+        """The end of what the server wrote to its error output: the reason it could not start."""
+        self.log.seek(0, os.SEEK_END)
+        self.log.seek(max(0, self.log.tell() - 2000))
+        return self.log.read().decode(errors="replace").strip()
+
+    def restart(self) -> None:
+        self.stop()
+        self.launch()
+
+    def stop(self) -> None:
+        if self.process is None:
+            return
+        with contextlib.suppress(OSError):
+            self.control.close()
+        try:
+            self.process.wait(timeout=0.2 if self.confinement.mode == "bubblewrap" else KILL_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process = None
+        self.log.close()
+        shutil.rmtree(self.scratch, ignore_errors=True)
+
+
+class Worker:
+    """One forked process that answers requests. Everything it says is untrusted."""
+
+    def __init__(self, server: ForkServer, requests: socket.socket, output_fd: int, limits: Limits):
+        self.server, self.requests, self.limits = server, requests, limits
+        self.deadline = time.monotonic() + limits.seconds
+        self.output, self.output_bytes, self.alive, self.greeted = bytearray(), 0, True, False
+        self.drain = threading.Thread(target=self._drain, args=(output_fd,), daemon=True)
+        self.drain.start()
+
+    def request(self, message: dict, seconds: float | None = None) -> dict:
+        """Send one request and wait for its reply. Raises Crash when the worker dies, stalls or talks nonsense."""
+        from autograder.worker import wire  # imports PyTorch: only now, so that the server starts first
+
+        seconds = min(seconds or self.limits.call_seconds, self.deadline - time.monotonic())
+        deadline = time.monotonic() + max(0.0, seconds)
+        try:
+            if not self.greeted:
+                wire.receive(self.requests, deadline)
+                self.greeted = True
+            wire.send(self.requests, message, deadline)
+            reply = wire.receive(self.requests, deadline)
+        except TimeoutError:
+            self.end("timeout")
+            raise Crash("timeout", f"stopped after {seconds:.3g} s: the time limit") from None
+        except (EOFError, OSError):
+            raise self.autopsy() from None
+        except wire.WireError as error:
+            self.end("protocol")
+            raise Crash("protocol", f"the worker sent something that is no answer ({error})") from None
+        if not isinstance(reply, dict) or not ({"value", "error"} & reply.keys()):
+            self.end("protocol")
+            raise Crash("protocol", "the worker sent something that is no answer")
+        return reply
+
+    def autopsy(self) -> Crash:
+        """Why the worker is gone, as the fork server saw it."""
+        self.alive = False
+        try:
+            told = self.server.expect("exited", 1.0)
+        except ServerGone:
+            told = self.server.kill_worker()
+        reason, code = told.get("reason"), told.get("code")
+        if reason == "memory":
+            return Crash("memory", "the code and its processes used more memory than allowed")
+        if reason == "processes":
+            return Crash("processes", f"the code started more than {self.limits.processes} processes")
+        if reason == "server":
+            return Crash("exit", "the code ended the process it ran in, and the process around it")
+        if code is not None and code < 0:
+            return Crash("signal", f"the process died of signal {-code}")
+        return Crash("exit", f"the code ended its process (exit status {code})")
+
+    def end(self, reason: str | None = None) -> None:
+        if self.alive:
+            self.alive = False
+            self.server.kill_worker(reason)
+
+    def close(self) -> None:
+        """End the worker and everything that it started."""
+        self.requests.close()
+        self.end()
+
+    def printed(self) -> str:
+        """The start of what student code wrote to stdout and stderr (call after the worker ended, or any time)."""
+        return bytes(self.output).decode("utf-8", errors="replace")
+
+    def _drain(self, fd: int) -> None:
+        with open(fd, "rb", buffering=0) as pipe:
+            while chunk := pipe.read(1 << 20):
+                self.output_bytes += len(chunk)
+                self.output += chunk[: max(0, KEPT_OUTPUT - len(self.output))]

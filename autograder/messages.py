@@ -1,0 +1,200 @@
+"""What a student reads about an item: expected, came, the smallest input as code to paste, what the code printed.
+
+A hidden item says only which property does not hold, and where in the student's own file an exception was raised: its
+inputs and values stay with the grader, and so does the exception's text, into which student code could copy them.
+"""
+import ast
+
+import numpy as np
+import torch
+
+from autograder.expect import Mismatch, dtype_text, shape_text
+from autograder.forkserver import Crash
+from autograder.rubric import Item
+from autograder.staging import RELEASED
+from autograder.student import Call, StudentError
+
+PRINTABLE = 64  # numbers of an input that are written out
+MAX_PRINTED = 600  # characters of a student's own output
+
+
+def explain(item: Item, error: BaseException, call: Call | None, printed: str = "") -> str:
+    """The whole message of a failed or crashed item."""
+    if item.visibility == "hidden":
+        return explain_hidden(item, error)
+    parts = [outcome(error)]
+    if call is not None:
+        parts.append(how_to_repeat(call, getattr(error, "call", None)))
+    if printed.strip():
+        parts.append("Your code printed:\n" + indent(printed.strip()[:MAX_PRINTED]))
+    return "\n".join(part for part in parts if part)
+
+
+def explain_hidden(item: Item, error: BaseException) -> str:
+    told = f"This property does not hold: {item.property or item.title}."
+    if isinstance(error, Mismatch) and not error.values:
+        return f"{told}\nExpected: {error.expected}\nCame:     {error.came}"
+    if isinstance(error, StudentError):
+        if error.kind == "missing":
+            return outcome(error)
+        frame = error.frames[-1] if error.frames else None
+        return f"{told}\nCame:     {error.type_name}{where(frame)}"
+    if isinstance(error, Crash):
+        return f"{told}\nCame:     {error.message}"
+    return told
+
+
+def outcome(error: BaseException) -> str:
+    """Expected and came, in two lines."""
+    if isinstance(error, Mismatch):
+        return f"Expected: {error.expected}\nCame:     {error.came}"
+    if isinstance(error, StudentError):
+        return student_error(error)
+    if isinstance(error, Crash):
+        return f"Expected: the call to return\nCame:     {error.message}"
+    return f"Expected: the check to hold\nCame:     {str(error) or type(error).__name__}"
+
+
+def student_error(error: StudentError) -> str:
+    if error.kind == "missing":
+        return missing_function(error)
+    if error.kind == "no_gradient":
+        came = "a result without one (.item(), .detach(), float(), .numpy() or torch.no_grad() on the way?)"
+        return f"Expected: a result that carries a gradient back to its input\nCame:     {came}"
+    if error.kind == "unsendable":
+        return f"Expected: plain tensors, arrays or numbers\nCame:     a result that cannot be read ({error.type_name})"
+    lines = [f"Expected: the call to return\nCame:     {error.type_name}: {error.message or '(no text)'}"]
+    for frame in error.frames[-3:]:
+        lines.append(f"          {where(frame).strip()}: {frame.get('code', '')}")
+    return "\n".join(lines)
+
+
+def missing_function(error: StudentError) -> str:
+    """The function was renamed or removed: give the signature that is expected."""
+    name = error.call.target if error.call.op != "scenario" else error.message
+    came = "no function of that name"
+    if error.near:
+        came += f"; is it the one you call {' or '.join(error.near)}?"
+    return f"Expected: {signature(name)}\nCame:     {came}"
+
+
+def signature(target: str) -> str:
+    """The function as the released stub declares it."""
+    module, _, function = target.partition(".")
+    arguments = released_arguments(target)
+    if arguments is None:
+        return f"the function {target}"
+    return f"assignment/{module}.py to define {function}({ast.unparse(arguments)})"
+
+
+def released_arguments(target: str) -> ast.arguments | None:
+    """The parameters of a function in the release (a submission's own copy is never parsed here)."""
+    module, _, function = target.partition(".")
+    try:
+        tree = ast.parse((RELEASED / f"{module}.py").read_text(encoding="utf-8"))
+    except (OSError, SyntaxError):
+        return None
+    return next((node.args for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == function), None)
+
+
+def parameter_names(call: Call) -> list[str]:
+    """A name for each argument of a call: the parameter's own where it is known."""
+    arguments = released_arguments(call.target)
+    known = [each.arg for each in arguments.args] if arguments else []
+    positional = [known[i] if i < len(known) else f"x{i}" for i in range(len(call.args))]
+    return positional + list(call.kwargs)
+
+
+def where(frame: dict | None) -> str:
+    if not frame:
+        return ""
+    inside = f", in {frame['function']}" if frame.get("function") else ""
+    return f" at {frame.get('file')}, line {frame.get('line')}{inside}"
+
+
+def how_to_repeat(call: Call, failed: Call | None = None) -> str:
+    """Code to paste that makes the same call."""
+    call = failed or call
+    if call.op == "scenario":
+        return f"Input:    {scenario_text(call.target)}"
+    module, function = call.target.split(".")
+    lines = [f"from assignment.{module} import {function}"]
+    names = []
+    for i, (name, value) in enumerate(zip(parameter_names(call), [*call.args, *call.kwargs.values()])):
+        literal = as_code(value)
+        if len(literal) <= 30 and i not in call.wrt:
+            names.append(literal)
+            continue
+        names.append(name)
+        lines.append(f"{name} = {literal}")
+        if i in call.wrt:
+            lines.append(f"{name}.requires_grad_()")
+    given = names[: len(call.args)] + [f"{key}={name}" for key, name in zip(call.kwargs, names[len(call.args) :])]
+    expression = f"{function}({', '.join(given)})"
+    if call.op == "gradient":
+        suffix = f".{call.output}" if call.output else ""
+        lines += [f"{expression}{suffix}.backward()", f"print({', '.join(f'{names[i]}.grad' for i in call.wrt)})"]
+    else:
+        lines.append(f"print({expression})")
+    text = "\n".join(lines)
+    imports = [f"import {m}" + (" as np" if m == "numpy" else "") for m, mark in (("numpy", "np."), ("torch", "torch.")) if mark in text]
+    return "Input (to paste into Python):\n" + indent("\n".join([*imports, text]))
+
+
+def scenario_text(name: str) -> str:
+    """The first sentence of a scenario's docstring: what was run."""
+    from autograder.worker import scenarios
+
+    doc = getattr(scenarios, name, None).__doc__ or name
+    return doc.strip().split("\n\n")[0].replace("\n", " ")
+
+
+def as_code(value) -> str:
+    """A Python expression that makes `value`."""
+    if isinstance(value, torch.Tensor):
+        return tensor_code(value.detach())
+    if isinstance(value, np.ndarray):
+        return array_code(value)
+    if isinstance(value, (list, tuple)):
+        inner = ", ".join(as_code(each) for each in value)
+        return f"[{inner}]" if isinstance(value, list) else f"({inner}{',' if len(value) == 1 else ''})"
+    return repr(value)
+
+
+def tensor_code(value: torch.Tensor) -> str:
+    default = value.dtype in (torch.float32, torch.int64, torch.bool)
+    dtype = "" if default else f", dtype={value.dtype}"
+    array = value.cpu().float().numpy() if value.dtype == torch.bfloat16 else value.cpu().numpy()
+    if value.numel() > 4 and is_constant(array):
+        return f"torch.full({tuple(value.shape)}, {digits(array.flat[0])}, dtype={value.dtype})"
+    if value.numel() > PRINTABLE:
+        return f"...  # a tensor {dtype_text(value.dtype)} {shape_text(value.shape)}, too large to print"
+    return f"torch.tensor({nested(array)}{dtype})"
+
+
+def array_code(value: np.ndarray) -> str:
+    if value.size > 4 and is_constant(value):
+        return f"np.full({value.shape}, {digits(value.flat[0])}, dtype=np.{value.dtype})"
+    if value.size > PRINTABLE:
+        return f"...  # an array {value.dtype} {shape_text(value.shape)}, too large to print"
+    return f"np.array({nested(value)}, dtype=np.{value.dtype})"
+
+
+def is_constant(array: np.ndarray) -> bool:
+    return bool((array == array.flat[0]).all())
+
+
+def nested(array: np.ndarray) -> str:
+    if array.ndim == 0:
+        return digits(array[()])
+    return "[" + ", ".join(nested(each) for each in array) + "]"
+
+
+def digits(number) -> str:
+    """The shortest text that gives the number back in its own precision."""
+    text = str(number)
+    return f'float("{text}")' if text in ("nan", "inf", "-inf") else text
+
+
+def indent(text: str) -> str:
+    return "\n".join("    " + line for line in text.splitlines())

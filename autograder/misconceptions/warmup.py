@@ -1,0 +1,149 @@
+"""Mistakes in task 0."""
+import torch
+
+from autograder.misconceptions import misconception
+from solutions.warmup import CIFAR_MEAN, CIFAR_STD
+
+
+@misconception(
+    "warmup.normalize",
+    "not divided by 255",
+    "Mean and standard deviation are those of images in [0, 1], and yours still go up to 255. What happens first?",
+)
+def not_divided(images):
+    unit = torch.as_tensor(images).permute(0, 3, 1, 2).float()
+    return (unit - torch.tensor(CIFAR_MEAN).view(3, 1, 1)) / torch.tensor(CIFAR_STD).view(3, 1, 1)
+
+
+@misconception(
+    "warmup.normalize",
+    "divided by 256",
+    "The brightest pixel is 255 and should become 1; yours stays a little below.",
+)
+def divided_by_256(images):
+    unit = torch.as_tensor(images).permute(0, 3, 1, 2).float() / 256
+    return (unit - torch.tensor(CIFAR_MEAN).view(3, 1, 1)) / torch.tensor(CIFAR_STD).view(3, 1, 1)
+
+
+@misconception(
+    "warmup.normalize",
+    "integer division",
+    "The division is made among integers, which leaves only 0 and 1. Look at the dtype at that point.",
+)
+def integer_division(images):
+    unit = (torch.as_tensor(images).permute(0, 3, 1, 2) // 255).float()
+    return (unit - torch.tensor(CIFAR_MEAN).view(3, 1, 1)) / torch.tensor(CIFAR_STD).view(3, 1, 1)
+
+
+@misconception(
+    "warmup.normalize",
+    "not normalized",
+    "The values are scaled to [0, 1] and no further: the mean and standard deviation of the channels are not used.",
+)
+def not_normalized(images):
+    return torch.as_tensor(images).permute(0, 3, 1, 2).float() / 255
+
+
+@misconception(
+    "warmup.normalize",
+    "normalized twice",
+    "Mean and standard deviation are applied twice. Follow one pixel through your steps.",
+)
+def normalized_twice(images):
+    mean, std = torch.tensor(CIFAR_MEAN).view(3, 1, 1), torch.tensor(CIFAR_STD).view(3, 1, 1)
+    unit = torch.as_tensor(images).permute(0, 3, 1, 2).float() / 255
+    return ((unit - mean) / std - mean) / std
+
+
+@misconception(
+    "warmup.normalize",
+    "only the mean",
+    "The mean is taken out, but the channels are not brought to unit standard deviation.",
+)
+def only_the_mean(images):
+    return torch.as_tensor(images).permute(0, 3, 1, 2).float() / 255 - torch.tensor(CIFAR_MEAN).view(3, 1, 1)
+
+
+@misconception(
+    "warmup.normalize",
+    "mean and standard deviation swapped",
+    "You take out the standard deviation and divide by the mean. Which of the two shifts, and which scales?",
+)
+def swapped(images):
+    unit = torch.as_tensor(images).permute(0, 3, 1, 2).float() / 255
+    return (unit - torch.tensor(CIFAR_STD).view(3, 1, 1)) / torch.tensor(CIFAR_MEAN).view(3, 1, 1)
+
+
+@misconception(
+    "warmup.normalize",
+    "multiplied by the standard deviation",
+    "A channel of large spread should come out smaller; yours is multiplied by its standard deviation.",
+)
+def multiplied(images):
+    unit = torch.as_tensor(images).permute(0, 3, 1, 2).float() / 255
+    return (unit - torch.tensor(CIFAR_MEAN).view(3, 1, 1)) * torch.tensor(CIFAR_STD).view(3, 1, 1)
+
+
+@misconception(
+    "warmup.normalize",
+    "channels read as BGR",
+    "The channels come in as red, green, blue and should leave in that order; yours are reversed.",
+)
+def bgr(images):
+    unit = torch.as_tensor(images).permute(0, 3, 1, 2).float().flip(1) / 255
+    return (unit - torch.tensor(CIFAR_MEAN).view(3, 1, 1)) / torch.tensor(CIFAR_STD).view(3, 1, 1)
+
+
+@misconception(
+    "warmup.normalize",
+    "constants in the order BGR",
+    "The pixels are in the right place, but red is normalized with the constants of blue.",
+)
+def bgr_constants(images):
+    unit = torch.as_tensor(images).permute(0, 3, 1, 2).float() / 255
+    mean, std = torch.tensor(CIFAR_MEAN).flip(0).view(3, 1, 1), torch.tensor(CIFAR_STD).flip(0).view(3, 1, 1)
+    return (unit - mean) / std
+
+
+@misconception(
+    "warmup.normalize",
+    "rows and columns exchanged",
+    "The channels are in front, but rows have become columns: (N, 3, W, H). Follow each axis to its new place.",
+)
+def transposed(images):
+    unit = torch.as_tensor(images).permute(0, 3, 2, 1).float() / 255
+    return (unit - torch.tensor(CIFAR_MEAN).view(3, 1, 1)) / torch.tensor(CIFAR_STD).view(3, 1, 1)
+
+
+@misconception(
+    "warmup.normalize",
+    "reshaped instead of permuted",
+    "The shape is right, but the values were only cut up differently: a channel now holds pieces of all three. "
+    "Changing the shape of a tensor and moving its axes are two things.",
+)
+def reshaped(images):
+    images = torch.as_tensor(images)
+    n, height, width, channels = images.shape
+    unit = images.reshape(n, channels, height, width).float() / 255
+    return (unit - torch.tensor(CIFAR_MEAN).view(3, 1, 1)) / torch.tensor(CIFAR_STD).view(3, 1, 1)
+
+
+@misconception(
+    "warmup.normalize",
+    "channels left at the end",
+    "The values are right, but a network wants the channels in front of rows and columns.",
+)
+def channels_last(images):
+    return (torch.as_tensor(images).float() / 255 - torch.tensor(CIFAR_MEAN)) / torch.tensor(CIFAR_STD)
+
+
+@misconception(
+    "warmup.normalize",
+    "each batch normalized with its own statistics",
+    "You compute mean and standard deviation from the images at hand, so a pixel's value depends on its neighbors in "
+    "the batch. The constants of the data set are given.",
+)
+def own_statistics(images):
+    unit = torch.as_tensor(images).permute(0, 3, 1, 2).float() / 255
+    mean, std = unit.mean(dim=(0, 2, 3), keepdim=True), unit.std(dim=(0, 2, 3), keepdim=True)
+    return (unit - mean) / std

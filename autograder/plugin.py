@@ -1,0 +1,205 @@
+"""The pytest plugin that turns checks into verdicts: order, prerequisites, a fresh worker each, and what each outcome means."""
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from autograder import messages
+from autograder.expect import Mismatch
+from autograder.forkserver import Crash, ForkServer, ServerGone
+from autograder.report import ItemResult, clean
+from autograder.rubric import Item, Rubric, RubricError, match_checks
+from autograder.student import NotAttempted, Student, StudentError, reference
+
+
+class GraderFault(Exception):
+    """The grader could not judge: never the student's loss."""
+
+
+class GradingPlugin:
+    """One run of the checks over one submission. Registered in pytest under the name "grading"."""
+
+    def __init__(self, rubric: Rubric, full_rubric: Rubric, server: ForkServer, on_item: Callable[[ItemResult], None]):
+        self.rubric, self.full_rubric, self.server, self.on_item = rubric, full_rubric, server, on_item
+        self.deadline = time.monotonic() + rubric.limits["submission_seconds"]
+        self.items = {item.id: item for item in rubric.items()}
+        self.results: dict[str, ItemResult] = {}
+        self.problems: list[str] = []  # of collecting the checks
+        self.cache: dict = {}  # what checks of one submission share, such as one training run
+        self.students: dict[str, Student] = {}
+        self.printed: dict[str, str] = {}
+
+    # -- collection -------------------------------------------------------------------------------------------------
+
+    def pytest_collectreport(self, report) -> None:
+        if report.failed:
+            self.problems.append(f"{report.nodeid}: {str(report.longrepr).strip().splitlines()[-1]}")
+
+    def pytest_collection_modifyitems(self, items: list) -> None:
+        """Hold the checks against the rubric, and put them into its order."""
+        if self.problems:
+            raise pytest.UsageError("; ".join(self.problems))
+        names = {id_of(each) for each in items}
+        visible = {item.visibility for item in self.rubric.items()}
+        comparable = self.full_rubric if len(visible) != 1 else self.full_rubric.only(visibility=visible.pop())
+        try:
+            match_checks(comparable, names)
+        except RubricError as error:
+            raise pytest.UsageError(str(error)) from None
+        order = {name: position for position, name in enumerate(self.items)}
+        items[:] = sorted((each for each in items if id_of(each) in order), key=lambda each: order[id_of(each)])
+
+    # -- running ----------------------------------------------------------------------------------------------------
+
+    def pytest_runtest_protocol(self, item) -> bool | None:
+        """Do not run what builds on something that did not pass."""
+        entry = self.items[id_of(item)]
+        if entry.id in self.results and self.results[entry.id].verdict != "passed":
+            return True  # another parameter of the same item already decided
+        blocker = self.blocker(entry)
+        if blocker is None:
+            self.started = time.monotonic()
+            return None
+        result = self.new_result(entry, "blocked")
+        result.message = f"Not run: it builds on “{blocker}”, which has not passed yet."
+        self.finish(result)
+        return True
+
+    def blocker(self, entry: Item) -> str | None:
+        """The title of the first requirement that has not passed, among those that were run."""
+        for name in entry.requires:
+            for result in self.results.values():
+                if (result.id == name or self.full_rubric.task_of(result.id).id == name) and result.verdict != "passed":
+                    return result.title
+        return None
+
+    def provide_student(self, node) -> Iterator[Student]:
+        """A student in a fresh worker, for the `student` fixture."""
+        entry = self.items[id_of(node)]
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            seconds = self.rubric.limits["submission_seconds"]
+            raise Crash("timeout", f"the time limit of the whole submission ({seconds:g} s) was used up before this item")
+        worker = self.spawn(self.rubric.worker_limits(entry), left)
+        student = self.students[entry.id] = Student(worker, f"{self.rubric.version}/{entry.id}")
+        yield student
+        worker.close()
+        self.printed[entry.id] = worker.printed()
+
+    def spawn(self, limits, left: float):
+        import dataclasses
+
+        limits = dataclasses.replace(limits, seconds=min(limits.seconds, left))
+        try:
+            return self.server.spawn(limits)
+        except ServerGone:
+            self.server.restart()  # an earlier item may have brought it down; that is no reason to lose this one
+        try:
+            return self.server.spawn(limits)
+        except ServerGone as error:
+            raise GraderFault(f"the sandbox could not start: {error}") from error
+
+    # -- verdicts ---------------------------------------------------------------------------------------------------
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_makereport(self, item, call):
+        yield
+        entry = self.items[id_of(item)]
+        if call.when == "call" or (call.excinfo is not None and call.when == "setup"):
+            error = call.excinfo.value if call.excinfo else None
+            if not isinstance(error, (KeyboardInterrupt, pytest.exit.Exception)):
+                self.pending = self.judge(entry, error, item)
+        if call.when == "teardown" and hasattr(self, "pending"):
+            result = self.pending
+            del self.pending
+            self.add_printed(result)
+            self.finish(result)
+
+    def judge(self, entry: Item, error: BaseException | None, node) -> ItemResult:
+        """The verdict that an item's outcome stands for."""
+        error = unwrap(error)
+        if error is None:
+            return self.new_result(entry, "passed")
+        if isinstance(error, NotAttempted):
+            return self.new_result(entry, "not_attempted", message=f"Not attempted yet ({error}).")
+        if isinstance(error, StudentError):
+            crashed = error.kind in ("exception", "memory")
+            return self.explained(entry, "crashed" if crashed else "failed", error)
+        if isinstance(error, Crash):
+            return self.explained(entry, "crashed", error)
+        if isinstance(error, (AssertionError, pytest.fail.Exception)):
+            return self.explained(entry, "failed", error)
+        return self.arbitrate(entry, error, node)
+
+    def arbitrate(self, entry: Item, error: BaseException, node) -> ItemResult:
+        """A check broke. If it holds for the reference, the student's values broke it; otherwise it is our fault."""
+        if not isinstance(error, GraderFault) and self.reference_passes(node):
+            odd = Mismatch("a result that the check can work with", f"one on which it stopped ({type(error).__name__})", False)
+            return self.explained(entry, "failed", odd)
+        message = f"The grader could not judge this item ({type(error).__name__}: {error}). No points are lost by it."
+        return self.new_result(entry, "grader_fault", message=message)
+
+    def reference_passes(self, node) -> bool:
+        try:
+            trusted = reference(node.name)
+            arguments = {name: node.funcargs[name] for name in node._fixtureinfo.argnames}
+            node.obj(**{**arguments, "student": trusted})
+        except Exception:
+            return False
+        return True
+
+    def explained(self, entry: Item, verdict: str, error: BaseException) -> ItemResult:
+        student = self.students.get(entry.id)
+        call = student.calls[-1][0] if student and student.calls else None
+        result = self.new_result(entry, verdict, messages.explain(entry, error, call))
+        if verdict == "failed" and student is not None:
+            known = self.diagnose(student, call)
+            if known is not None:
+                result.misconception = known.name
+                result.message = f"{known.told}\n{result.message}" if entry.visibility == "public" else known.told
+        return result
+
+    def diagnose(self, student: Student, call):
+        """The known mistake behind a failure, where the mistakes are at hand (students do not have them)."""
+        if call is None or call.op == "scenario":
+            return None
+        try:
+            from autograder.misconceptions import name_mistake
+        except ImportError:
+            return None
+        try:
+            return name_mistake(student, call.target, list(student.calls))
+        except Crash:
+            return None
+
+    def new_result(self, entry: Item, verdict: str, message: str = "") -> ItemResult:
+        earned = entry.points if verdict in ("passed", "grader_fault") else 0.0
+        hint = "" if verdict in ("passed", "blocked", "not_attempted", "grader_fault") else entry.hint
+        seconds = round(time.monotonic() - getattr(self, "started", time.monotonic()), 3) if verdict != "blocked" else 0.0
+        return ItemResult(
+            entry.id, entry.title, entry.visibility, verdict, earned, entry.points, clean(message), hint, None, seconds
+        )
+
+    def add_printed(self, result: ItemResult) -> None:
+        printed = self.printed.get(result.id, "").strip()
+        if printed and result.visibility == "public" and result.verdict in ("failed", "crashed"):
+            text = messages.indent(clean(printed, messages.MAX_PRINTED))
+            result.message = clean(f"{result.message}\nYour code printed:\n{text}")
+
+    def finish(self, result: ItemResult) -> None:
+        self.results[result.id] = result
+        self.on_item(result)
+
+
+def id_of(node) -> str:
+    marker = node.get_closest_marker("item")
+    if marker is None or not marker.args:
+        raise pytest.UsageError(f"{node.nodeid} has no @pytest.mark.item(\"<id>\")")
+    return marker.args[0]
+
+
+def unwrap(error: BaseException | None) -> BaseException | None:
+    """Hypothesis reports a check that fails only sometimes as a group; the first failure inside is what happened."""
+    while isinstance(error, BaseExceptionGroup) and error.exceptions:
+        error = error.exceptions[0]
+    return error

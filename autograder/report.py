@@ -1,0 +1,105 @@
+"""The report: one tree of plain data that every sink renders. `report.schema.json` is its JSON Schema."""
+import dataclasses
+import json
+import os
+import re
+import tempfile
+from pathlib import Path
+
+VERDICTS = ("passed", "failed", "crashed", "not_attempted", "blocked", "grader_fault")
+MAX_TEXT = 6000  # characters of one message
+
+
+@dataclasses.dataclass
+class ItemResult:
+    """One item's outcome. `seconds` is wall-clock; `misconception` the name of a recognized mistake, or None."""
+
+    id: str
+    title: str
+    visibility: str
+    verdict: str
+    points: float
+    max_points: float
+    message: str = ""
+    hint: str = ""
+    misconception: str | None = None
+    seconds: float = 0.0
+
+
+@dataclasses.dataclass
+class TaskResult:
+    id: str
+    title: str
+    points: float
+    max_points: float
+    items: list[ItemResult]
+
+
+@dataclasses.dataclass
+class Report:
+    submission: str
+    total: float
+    max_total: float
+    sandbox: str
+    notes: list[str]
+    tasks: list[TaskResult]
+
+    def items(self) -> list[ItemResult]:
+        return [item for task in self.tasks for item in task.items]
+
+    def count(self, verdict: str) -> int:
+        return sum(item.verdict == verdict for item in self.items())
+
+    def as_dict(self) -> dict:
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict) -> "Report":
+        tasks = [TaskResult(**{**task, "items": [ItemResult(**item) for item in task["items"]]}) for task in data["tasks"]]
+        return cls(**{**data, "tasks": tasks})
+
+
+def build(submission: str, rubric, results: dict[str, ItemResult], sandbox: str, notes: list[str]) -> Report:
+    """Join the items' results into the tree, in the rubric's order, with all text made harmless."""
+    tasks = []
+    for task in rubric.tasks:
+        items = [results[item.id] for item in task.items]
+        points, most = sum(each.points for each in items), sum(each.max_points for each in items)
+        tasks.append(TaskResult(task.id, f"Task {task.number}: {task.title}", round(points, 6), round(most, 6), items))
+    total, most = sum(task.points for task in tasks), sum(task.max_points for task in tasks)
+    notes = [clean(note) for note in notes]
+    return Report(clean(submission), round(total, 6), round(most, 6), sandbox, notes, tasks)
+
+
+def clean(text: str, limit: int = MAX_TEXT) -> str:
+    """Text that may hold anything a student wrote, with control characters made visible and its length capped."""
+    text = text.encode("utf-8", errors="backslashreplace").decode("utf-8")
+    text = text.replace("\r\n", "\n").replace("\t", "    ")
+    # C0 and C1 controls, and the marks that reverse or hide text
+    text = re.sub(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]", visible, text)
+    return text if len(text) <= limit else text[:limit] + f"\n… ({len(text) - limit} more characters)"
+
+
+def visible(match: re.Match) -> str:
+    code = ord(match.group())
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a file whole or not at all, also under Ctrl-C and kill -9."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with open(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def to_json(report: Report) -> str:
+    return json.dumps(report.as_dict(), indent=2, ensure_ascii=False) + "\n"

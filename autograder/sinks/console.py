@@ -1,0 +1,79 @@
+"""The terminal: one line an item while grading runs, then failures explained, or a scoreboard of submissions.
+
+Every line that may hold student text starts with a gutter, so that nothing a student prints can pose as ours, or as a
+command to a CI service that reads its log (`::error::`).
+"""
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from autograder.report import ItemResult, Report, TaskResult
+
+MARKS = {
+    "passed": ("✓", "passed", "green"),
+    "failed": ("✗", "failed", "red"),
+    "crashed": ("!", "crashed", "magenta"),
+    "not_attempted": ("·", "not attempted", "dim"),
+    "blocked": ("-", "blocked", "yellow"),
+    "grader_fault": ("?", "grader fault", "bold blue"),
+}
+
+
+def item_line(console: Console, result: ItemResult) -> None:
+    """One verdict, as soon as it is known."""
+    mark, word, style = MARKS[result.verdict]
+    line = Text.assemble((f"{mark} {word:<13}", style), f" {result.title}")
+    line.append(f"  {result.points:g}/{result.max_points:g}", "dim")
+    console.print(line, soft_wrap=True)
+
+
+def explanation(console: Console, result: ItemResult) -> None:
+    """Why an item did not pass: the known mistake, the message, the hint."""
+    if result.verdict in ("passed", "not_attempted"):
+        return
+    item_line(console, result)
+    if result.misconception:
+        console.print(Text(f"  │ Known mistake: {result.misconception}", "bold"), soft_wrap=True)
+    for line in result.message.splitlines():
+        console.print(Text(f"  │ {line}"), soft_wrap=True)
+    if result.hint:
+        console.print(Text(f"  │ Hint:     {result.hint}", "cyan"), soft_wrap=True)
+    console.print()
+
+
+def task_summary(console: Console, task: TaskResult) -> None:
+    console.print(Text(f"{task.title}: {task.points:g} of {task.max_points:g} points", "bold"))
+    for item in task.items:
+        if item.verdict == "not_attempted":
+            item_line(console, item)
+        else:
+            explanation(console, item)
+
+
+def summary(console: Console, report: Report, tasks: list[TaskResult] | None = None) -> None:
+    """A student's view of a run: what is open, explained, then the points."""
+    for note in report.notes:
+        console.print(Text(f"  │ Note: {note}", "yellow"), soft_wrap=True)
+    for task in tasks if tasks is not None else report.tasks:
+        if any(item.verdict != "passed" for item in task.items):
+            console.print()
+            task_summary(console, task)
+    console.print(f"[bold]{report.total:g} of {report.max_total:g} points[/] in the checks that ran.")
+    console.print(f"[dim]Sandbox: {escape(report.sandbox)}[/]", soft_wrap=True)
+
+
+def scoreboard(reports: list[Report]) -> Table:
+    """One row a submission: points by task, the total, and how many items ended in which verdict."""
+    table = Table(title="Scoreboard", title_justify="left")
+    table.add_column("submission", overflow="fold")
+    for task in reports[0].tasks:
+        table.add_column(task.id, justify="right")
+    table.add_column("total", justify="right", style="bold")
+    table.add_column("verdicts", overflow="fold")
+    for report in reports:
+        points = [f"{task.points:g}/{task.max_points:g}" for task in report.tasks]
+        counts = [f"{report.count(name)} {MARKS[name][1]}" for name in MARKS if report.count(name)]
+        total = f"{report.total:g}/{report.max_total:g}"
+        table.add_row(Text(report.submission), *points, total, ", ".join(counts))
+    return table

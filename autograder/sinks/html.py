@@ -1,0 +1,73 @@
+"""The web page: one self-contained HTML file a report. No network, no script, nothing a student wrote becomes markup.
+
+The template escapes everything; what is marked safe here is our own style sheet and the output of `inert`.
+"""
+import functools
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup, escape
+
+from autograder.report import MAX_TEXT, VERDICTS, Report, clean
+from autograder.sinks.console import MARKS
+
+TEMPLATES = Path(__file__).parent
+MEANINGS = {
+    "passed": "does what it should",
+    "failed": "ran, and did something else than it should",
+    "crashed": "stopped with an exception, or was stopped at a limit of time or memory",
+    "not_attempted": "not written yet",
+    "blocked": "not run, because it builds on something that has not passed yet",
+    "grader_fault": "the grader could not judge it; no points are lost by that",
+}
+# What CI services take for a command when they meet it in a log, into which someone may well print a page.
+LOG_COMMANDS = {"::": "&#58;&#58;", "##[": "&#35;&#35;["}
+
+
+def render(report: Report) -> str:
+    """The report as one HTML page."""
+    return environment().get_template("report.html.jinja").render(report=report)
+
+
+def scoreboard(reports: Sequence[Report], links: Mapping[str, str] = {}) -> Markup:
+    """A table with a row for each submission, to stand inside another page that holds `style()`.
+
+    links: from the submission's name to the address of its report.
+    """
+    return Markup(environment().get_template("scoreboard.html.jinja").render(reports=reports, links=links))
+
+
+def style() -> Markup:
+    """The style sheet, as text for a <style> element."""
+    return Markup((TEMPLATES / "style.css").read_text(encoding="utf-8"))
+
+
+@functools.cache
+def environment(*folders: Path) -> jinja2.Environment:
+    """The templates of this folder and of `folders`, with our filters."""
+    loader = jinja2.FileSystemLoader([TEMPLATES, *folders])
+    made = jinja2.Environment(
+        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    made.filters.update(inert=inert, points=points, seconds=seconds)
+    made.globals.update(style=style, scoreboard=scoreboard, marks=MARKS, meanings=MEANINGS, verdicts=VERDICTS)
+    return made
+
+
+def inert(text: str) -> Markup:
+    """Text that anybody may have written, as characters to look at: no tags, no control characters, no log commands."""
+    # Twice the limit, because the report's own text was already cut at it and says so at its end.
+    escaped = str(escape(clean(text, 2 * MAX_TEXT)))
+    for command, harmless in LOG_COMMANDS.items():
+        escaped = escaped.replace(command, harmless)
+    return Markup(escaped)
+
+
+def points(number: float) -> str:
+    """At most two decimals, none where there are none."""
+    return f"{round(number, 2):g}"
+
+
+def seconds(number: float) -> str:
+    return f"{number:.2f} s" if number < 10 else f"{number:.0f} s"

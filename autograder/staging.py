@@ -1,0 +1,175 @@
+"""Puts together the tree that a worker imports: the released assignment, with only the student's own files replaced."""
+import dataclasses
+import os
+import shutil
+import stat
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+
+PROJECT = Path(__file__).resolve().parent.parent
+RELEASED = PROJECT / "assignment"
+MAX_FILE = 1024 * 1024  # bytes of one student file
+MAX_MEMBERS = 20_000  # files of one submission
+SKIPPED = {"__pycache__", "__MACOSX", ".git", ".ipynb_checkpoints", ".venv", "venv", "node_modules", ".idea", ".vscode"}
+
+
+class SubmissionError(Exception):
+    """The submission cannot be used at all; the message says why."""
+
+
+@dataclasses.dataclass
+class Staged:
+    """What was taken from a submission: `missing` files count as not attempted, `notes` go into the report."""
+
+    missing: list[str]
+    notes: list[str]
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """A submission's files, by path inside it, wherever they lie: {path: reader of its bytes}."""
+
+    files: dict[PurePosixPath, object]
+
+
+def stage(submission: Path, files: Iterable[str], into: Path) -> Staged:
+    """Build `into` from the release and the submission (a folder or zip). Raises SubmissionError when it is refused."""
+    lay_out_release(into)
+    source = read_zip(submission) if submission.is_file() else read_folder(submission)
+    root, note = find_assignment(source, tuple(files))
+    staged = Staged([], [note] if note else [])
+    for name in files:
+        reader = source.files.get(root / name) if root is not None else None
+        if reader is None:
+            staged.missing.append(name)
+        else:
+            (into / "assignment" / name).write_bytes(reader())
+    staged.notes += extras(source, root, tuple(files))
+    return staged
+
+
+def lay_out_release(into: Path) -> None:
+    """The released assignment and the worker's code, without anything that must stay outside the wall."""
+    ignored = shutil.ignore_patterns("__pycache__", "*.md", "*.html", "notebooks", ".*")
+    shutil.copytree(RELEASED, into / "assignment", ignore=ignored)
+    shutil.copytree(PROJECT / "autograder" / "worker", into / "autograder" / "worker", ignore=ignored)
+    shutil.copy(PROJECT / "autograder" / "__init__.py", into / "autograder")
+
+
+def read_folder(folder: Path) -> Source:
+    """Refuses links and anything that is no regular file: what is graded must lie inside the submission."""
+    if not folder.is_dir():
+        raise SubmissionError(f"{folder.name} is neither a folder nor a zip file")
+    found = {}
+    for base, folders, names in os.walk(folder):
+        folders[:] = sorted(each for each in folders if each not in SKIPPED)
+        for name in sorted(names) + [each for each in folders if os.path.islink(os.path.join(base, each))]:
+            path = Path(base, name)
+            relative = PurePosixPath(path.relative_to(folder).as_posix())
+            if path.suffix == ".py" or path.is_symlink():
+                check_regular(path, relative)
+            found[relative] = lambda path=path, relative=relative: read_limited(path, relative)
+            if len(found) > MAX_MEMBERS:
+                raise SubmissionError(f"the submission holds more than {MAX_MEMBERS} files")
+    return Source(found)
+
+
+def check_regular(path: Path, relative: PurePosixPath) -> None:
+    if path.is_symlink():
+        raise SubmissionError(f"{relative} is a symbolic link; submit the file itself")
+    if not stat.S_ISREG(path.lstat().st_mode):
+        raise SubmissionError(f"{relative} is not a regular file")
+
+
+def read_limited(path: Path, relative: PurePosixPath) -> bytes:
+    check_regular(path, relative)
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NOFOLLOW", 0))) as file:
+        return within_limit(file.read(MAX_FILE + 1), relative)
+
+
+def within_limit(data: bytes, name) -> bytes:
+    if len(data) > MAX_FILE:
+        raise SubmissionError(f"{name} is larger than {MAX_FILE // 1024} KiB")
+    return data
+
+
+def read_zip(path: Path) -> Source:
+    """Reads names only; contents are read, capped, when a file is taken."""
+    try:
+        archive = zipfile.ZipFile(path)
+        members = archive.infolist()
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        raise SubmissionError(f"{path.name} is not a readable zip file ({error})") from None
+    if len(members) > MAX_MEMBERS:
+        raise SubmissionError(f"the submission holds more than {MAX_MEMBERS} files")
+    found = {}
+    for member in members:
+        name = PurePosixPath(member.filename)
+        if name.is_absolute() or ".." in name.parts or "\\" in member.filename or "\0" in member.filename:
+            raise SubmissionError(f"the zip holds the unsafe path {member.filename!r}")
+        kind = stat.S_IFMT(member.external_attr >> 16)
+        if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+            raise SubmissionError(f"the zip holds {member.filename!r}, which is a link or a special file")
+        if member.is_dir() or SKIPPED & set(name.parts):
+            continue
+        if name in found and name.suffix == ".py":
+            raise SubmissionError(f"the zip holds {member.filename!r} twice")
+        found[name] = lambda member=member: read_member(path, member)
+    return Source(found)
+
+
+def read_member(path: Path, member: zipfile.ZipInfo) -> bytes:
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open(member) as file:
+            return within_limit(file.read(MAX_FILE + 1), member.filename)
+    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, EOFError, ValueError) as error:
+        raise SubmissionError(f"{member.filename} in {path.name} cannot be read ({error})") from None
+    except Exception as error:  # zlib, bz2 and lzma each have an error of their own
+        raise SubmissionError(f"{member.filename} in {path.name} is damaged ({error})") from None
+
+
+def find_assignment(source: Source, files: tuple[str, ...]) -> tuple[PurePosixPath | None, str]:
+    """The folder inside the submission that holds the student's files, and a note where there is none."""
+    folders: dict[PurePosixPath, int] = {}
+    for path in source.files:
+        if path.name in files and len(path.parts) <= 5:
+            folders[path.parent] = folders.get(path.parent, 0) + 1
+    named = [folder for folder in folders if folder.name == "assignment"]
+    candidates = named or list(folders)
+    if not candidates:
+        return None, f"the submission holds none of the assignment's files ({', '.join(files)})"
+    if len(candidates) > 1:
+        # An old copy often lies deeper; only a tie is ambiguous.
+        candidates.sort(key=lambda folder: (len(folder.parts), -folders[folder], str(folder)))
+        if len(candidates[0].parts) == len(candidates[1].parts):
+            both = " and ".join(str(folder) for folder in candidates[:2])
+            raise SubmissionError(f"the submission holds the assignment more than once ({both}); submit one of them")
+        return candidates[0], f"graded {candidates[0]}; ignored the copy in {candidates[1]}"
+    return candidates[0], ""
+
+
+def extras(source: Source, root: PurePosixPath | None, files: tuple[str, ...]) -> list[str]:
+    """Notes on code that was submitted but not used: files beside the student's own, and altered given ones."""
+    ignored, altered = [], []
+    for path, reader in source.files.items():
+        relative = path.relative_to(root) if root is not None and path.is_relative_to(root) else path
+        if str(relative) in files or path.suffix not in {".py", ".ini", ".toml", ".cfg", ".pth", ".so"}:
+            continue
+        released = RELEASED / relative
+        if released.is_file():
+            if reader() != released.read_bytes():
+                altered.append(str(relative))
+        else:
+            ignored.append(str(relative))
+    notes = []
+    if altered:
+        notes.append(f"altered files that are not yours to edit; the released ones were used: {listing(altered)}")
+    if ignored:
+        notes.append(f"files that are not part of the assignment; not used: {listing(ignored)}")
+    return notes
+
+
+def listing(names: list[str]) -> str:
+    shown = ", ".join(sorted(names)[:8])
+    return shown if len(names) <= 8 else f"{shown} and {len(names) - 8} more"

@@ -1,0 +1,146 @@
+"""What a check sees of a submission: its modules as attributes, its functions as callables, its errors as exceptions.
+
+`student.vicreg.variance_loss(z)` calls the function, in a confined worker or, for the reference, in this process; the
+check cannot tell the difference. Values come back as plain tensors, arrays, numbers and containers.
+"""
+import builtins
+import dataclasses
+import functools
+import hashlib
+
+from autograder.worker import wire
+from autograder.worker.invoke import Invoker
+
+
+class StudentError(Exception):
+    """The student's code raised an exception. It is also an instance of the built-in type that was raised."""
+
+    def __init__(self, error: dict, call: "Call"):
+        super().__init__(str(error.get("message", "")))
+        self.type_name = str(error.get("type", "Exception"))
+        self.message = str(error.get("message", ""))
+        self.kind = str(error.get("kind", "exception"))
+        self.frames = [frame for frame in error.get("frames") or [] if isinstance(frame, dict)]
+        self.bases = [str(each) for each in error.get("bases") or []]
+        self.near = [str(each) for each in error.get("near") or []]
+        self.call = call
+
+
+class NotAttempted(BaseException):
+    """The function still raises NotImplementedError. Not an Exception, so that hypothesis does not retry it."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Call:
+    """One call of a student's function, kept so that a failure can show it and diagnosis can repeat it."""
+
+    op: str  # "call", "gradient" or "scenario"
+    target: str  # "vicreg.variance_loss", or a scenario's name
+    args: tuple
+    kwargs: dict
+    wrt: tuple[int, ...] = ()
+    output: str | None = None
+
+
+class LocalChannel:
+    """Answers requests in this process, from a trusted package: the reference, or an author's own."""
+
+    def __init__(self, package: str = "solutions"):
+        self.invoke = Invoker(package)
+
+    def request(self, message: dict, seconds: float | None = None) -> dict:
+        import torch
+
+        # Through the wire format and back: what a check receives is of the same types on both sides of the wall.
+        message = wire.unpack(wire.pack(message))
+        with torch.random.fork_rng(devices=[]):
+            return wire.unpack(wire.pack(self.invoke(message)))
+
+
+class Student:
+    """A submission (or the reference) as checks use it."""
+
+    def __init__(self, channel, seed: str = ""):
+        self._channel, self._seed, self._count = channel, seed, 0
+        self.calls: list[tuple[Call, object]] = []  # with the value each one returned, the latest last
+        self.mutated: set[str] = set()  # functions that changed an input in place
+        self.changed_settings: set[str] = set()  # global settings that a function left changed
+
+    def __getattr__(self, module: str) -> "ModuleProxy":
+        if module.startswith("_"):
+            raise AttributeError(module)
+        return ModuleProxy(self, module)
+
+    def gradient(self, target: str, *args, wrt: int | tuple[int, ...] = 0, output: str | None = None, **kwargs):
+        """The gradient of a scalar function ("module.function") with respect to the positional arguments in `wrt`.
+
+        `output` names the field of a named tuple to differentiate. Returns one tensor, or a list for a tuple `wrt`;
+        an argument that the output does not depend on gives None. Raises StudentError (kind "no_gradient") when the
+        output carries no gradient at all.
+        """
+        positions = (wrt,) if isinstance(wrt, int) else wrt
+        grads = self._perform(Call("gradient", target, args, kwargs, positions, output))
+        return grads[0] if isinstance(wrt, int) and isinstance(grads, list) and grads else grads
+
+    def run(self, scenario: str, *args, seconds: float | None = None, **kwargs):
+        """Run a scenario (autograder/worker/scenarios.py): for what needs models, optimizers or callables."""
+        return self._perform(Call("scenario", scenario, args, kwargs), seconds)
+
+    def _perform(self, call: Call, seconds: float | None = None):
+        self._count += 1
+        self.calls.append((call, None))  # before the call, so that a crash can show it
+        digest = hashlib.sha256(f"{self._seed}/{self._count}".encode()).digest()
+        message = {
+            "op": call.op, "target": call.target, "args": list(call.args), "kwargs": call.kwargs,
+            "wrt": list(call.wrt), "output": call.output, "seed": int.from_bytes(digest[:4], "big"),
+        }  # fmt: skip
+        reply = self._channel.request(message, seconds)
+        if "error" in reply:
+            self._raise(reply["error"], call)
+        self._note_side_effects(reply, call)
+        self.calls[-1] = (call, reply["value"])
+        return reply["value"]
+
+    def _raise(self, error, call: Call):
+        error = error if isinstance(error, dict) else {}
+        bases = [str(each) for each in error.get("bases") or []]
+        if "NotImplementedError" in bases:
+            raise NotAttempted(str(error.get("message", "")))
+        raise error_class(tuple(bases))(error, call)
+
+    def _note_side_effects(self, reply: dict, call: Call) -> None:
+        if reply.get("mutated"):
+            self.mutated.add(call.target)
+        self.changed_settings.update(str(each) for each in reply.get("changed_settings") or [])
+
+
+class ModuleProxy:
+    """One module of a submission."""
+
+    def __init__(self, student: Student, name: str):
+        self._student, self._name = student, name
+
+    def __getattr__(self, function: str):
+        def call(*args, **kwargs):
+            return self._student._perform(Call("call", f"{self._name}.{function}", args, kwargs))
+
+        call.__name__ = function
+        return call
+
+
+@functools.cache
+def error_class(bases: tuple[str, ...]) -> type[StudentError]:
+    """StudentError joined with the first built-in Exception in `bases`, so that `pytest.raises(ValueError)` works."""
+    for name in bases:
+        base = getattr(builtins, name, None)
+        if isinstance(base, type) and issubclass(base, Exception) and base is not Exception:
+            try:
+                return type(f"Student{name}", (StudentError, base), {})
+            except TypeError:  # a built-in of another memory layout (OSError): the plain class will do
+                break
+    return StudentError
+
+
+def reference(seed: str = "") -> Student:
+    """The reference, called in this process."""
+    return Student(LocalChannel("solutions"), seed)

@@ -1,0 +1,215 @@
+"""The fork server: imports PyTorch once inside the sandbox, then forks a fresh worker for every item.
+
+It never runs student code itself. It takes three commands, one JSON line each, over a socket that workers do not
+inherit: `spawn` (with the worker's two file descriptors), `kill`, and end of file. It answers with events:
+`ready`, `spawned`, and `exited` with the worker's status and, where the server ended it, the reason.
+"""
+import ctypes
+import gc
+import importlib
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import time
+
+POLL_SECONDS = 0.02  # how soon the end of a worker, or one that outgrew its limits, is noticed
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+
+
+class Server:
+    def __init__(self, config: dict):
+        self.config = config
+        self.control = socket.socket(fileno=config["control_fd"])
+        self.control.set_inheritable(False)
+        self.worker = 0  # its process id; 0 when there is none
+        self.own_memory = resident_bytes(os.getpid())
+
+    def run(self) -> None:
+        if sys.platform == "linux":
+            # Orphans of a worker become children of the server, so that none can hide from kill_all.
+            prctl(PR_SET_CHILD_SUBREAPER, 1)
+        self.tell({"event": "ready"})
+        while True:
+            readable, _, _ = select.select([self.control], [], [], POLL_SECONDS if self.worker else None)
+            if readable and not self.obey():
+                break
+            if self.worker:
+                self.watch()
+        kill_all(self.config["private_pids"], self.worker)
+
+    def obey(self) -> bool:
+        """Handle one command; False at end of file."""
+        data, fds, _, _ = socket.recv_fds(self.control, 4096, 2)
+        if not data:
+            return False
+        command = json.loads(data)
+        if command["command"] == "spawn":
+            self.spawn(fds, command["limits"])
+        elif command["command"] == "kill" and self.worker:
+            self.end(command.get("reason"))
+        return True
+
+    def spawn(self, fds: list[int], limits: dict) -> None:
+        self.limits = limits
+        pid = os.fork()
+        if pid == 0:
+            run_worker(self.config, self.control, fds, limits)
+        for fd in fds:
+            os.close(fd)
+        self.worker = pid
+        self.tell({"event": "spawned"})
+
+    def watch(self) -> None:
+        """Notice that the worker ended, and end it where it and its children outgrew the limits together."""
+        pid, status = os.waitpid(self.worker, os.WNOHANG)
+        if pid:
+            self.end(None, status)
+            return
+        members = descendants(os.getpid())
+        if len(members) > self.limits["processes"]:
+            self.end("processes")
+        elif sum(max(0, resident_bytes(each) - self.own_memory) for each in members) > self.limits["memory_bytes"] * 1.1:
+            self.end("memory")
+
+    def end(self, reason: str | None, status: int | None = None) -> None:
+        """Kill all that the worker left and say how the worker itself ended."""
+        kill_all(self.config["private_pids"], self.worker)
+        statuses = reap_all()
+        status = statuses.get(self.worker, status)
+        self.worker = 0
+        self.tell({"event": "exited", "code": os.waitstatus_to_exitcode(status), "reason": reason})
+
+    def tell(self, event: dict) -> None:
+        self.control.sendall(json.dumps(event).encode() + b"\n")
+
+
+def run_worker(config: dict, control: socket.socket, fds: list[int], limits: dict) -> None:
+    """In the forked child: confine it, then serve requests until the grader hangs up. Never returns."""
+    status = 1
+    try:
+        from autograder.worker import confine, worker
+
+        control.close()
+        os.setsid()
+        if sys.platform == "linux":
+            prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        requests = keep_only(fds)
+        confine.apply(config, limits)
+        worker.serve(requests, config, limits)
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def keep_only(fds: list[int]) -> socket.socket:
+    """Make the output pipe this process's stdout and stderr, and keep no other descriptor than the request socket."""
+    request_fd, output_fd = fds
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.dup2(output_fd, 1)
+    os.dup2(output_fd, 2)
+    os.closerange(3, request_fd)
+    os.closerange(request_fd + 1, 4096)
+    return socket.socket(fileno=request_fd)
+
+
+def kill_all(private_pids: bool, worker: int) -> None:
+    """Kill every process that the worker left, also those that detached themselves."""
+    if private_pids:
+        # In a process-id namespace of its own, -1 reaches all but the server and the namespace's init, at one stroke.
+        try:
+            os.kill(-1, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        return
+    for _ in range(100):
+        members = descendants(os.getpid()) or ([worker] if worker and sys.platform != "linux" else [])
+        for pid in members:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        if all(is_zombie(pid) for pid in members):
+            return
+        time.sleep(0.005)
+
+
+def reap_all() -> dict[int, int]:
+    """Wait until no child is left, orphans handed to the server included; their wait statuses by process id."""
+    statuses = {}
+    while True:
+        try:
+            pid, status = os.waitpid(-1, 0)
+        except ChildProcessError:
+            return statuses
+        statuses[pid] = status
+
+
+def descendants(root: int) -> list[int]:
+    """All processes below `root`, from /proc; empty where there is no /proc."""
+    parents: dict[int, list[int]] = {}
+    try:
+        names = os.listdir("/proc")
+    except OSError:
+        return []
+    for name in names:
+        if name.isdigit() and (parent := parent_of(int(name))):
+            parents.setdefault(parent, []).append(int(name))
+    found, todo = [], [root]
+    while todo:
+        children = parents.get(todo.pop(), [])
+        found += children
+        todo += children
+    return found
+
+
+def stat_fields(pid: int) -> list[str]:
+    """State, parent and so on, from /proc/PID/stat; empty when the process is gone."""
+    try:
+        with open(f"/proc/{pid}/stat", errors="replace") as file:
+            return file.read().rpartition(")")[2].split()
+    except OSError:
+        return []
+
+
+def parent_of(pid: int) -> int:
+    fields = stat_fields(pid)
+    return int(fields[1]) if fields else 0
+
+
+def is_zombie(pid: int) -> bool:
+    fields = stat_fields(pid)
+    return not fields or fields[0] in "ZX"
+
+
+def resident_bytes(pid: int) -> int:
+    try:
+        with open(f"/proc/{pid}/statm") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, IndexError, ValueError):
+        return 0
+
+
+def prctl(option: int, value: int) -> None:
+    ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
+
+
+def main() -> None:
+    config = json.loads(sys.argv[1])
+    sys.path.insert(0, config["code"])
+    for name in ["numpy", "torch", "autograder.worker.worker", "autograder.worker.confine", *config["preload"]]:
+        try:
+            importlib.import_module(name)
+        except Exception as error:
+            if name not in config["preload"]:
+                raise
+            print(f"could not import {name}: {error}", file=sys.stderr)  # the student's own import will say so
+    gc.freeze()  # fewer pages copied after a fork
+    Server(config).run()
+
+
+if __name__ == "__main__":
+    main()

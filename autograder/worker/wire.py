@@ -1,0 +1,183 @@
+"""The wire format between the grader and a worker: plain data only, never pickle.
+
+A frame is an 8-byte big-endian length, then a body: a 4-byte length, that many bytes of JSON, and the
+tensors as one safetensors blob. The JSON says where each tensor belongs. Whoever reads a frame trusts nothing in it:
+sizes are capped before memory is taken, and every malformed frame is a `WireError`.
+"""
+import json
+import math
+import socket
+import struct
+import time
+
+import numpy as np
+import safetensors.torch
+import torch
+
+MAX_FRAME = 512 * 1024 * 1024  # bytes
+MAX_NODES = 200_000  # values in one message
+MAX_DEPTH = 32
+_SCALARS = (type(None), bool, int, str)
+
+
+class WireError(Exception):
+    """A frame that is malformed, too large, or holds what the format does not allow."""
+
+
+class Unsupported:
+    """Stands for a value of a type that does not travel (a tensor subclass, a generator, a model ...)."""
+
+    def __init__(self, type_name: str):
+        self.type_name = type_name
+
+    def __repr__(self) -> str:
+        return f"<a value of type {self.type_name}>"
+
+
+def pack(value) -> bytes:
+    """The body of a frame. Types that do not travel become `Unsupported`; types are compared exactly."""
+    tensors: dict[str, torch.Tensor] = {}
+    tree = _encode(value, tensors, depth=0)
+    header = json.dumps(tree).encode()
+    return struct.pack(">I", len(header)) + header + safetensors.torch.save(tensors)
+
+
+def unpack(body: bytes):
+    """The value of a frame's body. Raises WireError on anything malformed."""
+    try:
+        (size,) = struct.unpack_from(">I", body)
+        if size > len(body) - 4:
+            raise WireError("header longer than its frame")
+        tree = json.loads(body[4 : 4 + size])
+        tensors = safetensors.torch.load(bytes(body[4 + size :]))
+        return _decode(tree, tensors, [MAX_NODES], depth=0)
+    except WireError:
+        raise
+    except Exception as error:  # any parser's complaint about hostile bytes means the same
+        raise WireError(f"malformed frame: {type(error).__name__}") from error
+
+
+def send(sock: socket.socket, value, deadline: float | None = None) -> None:
+    """Send one frame; TimeoutError once `deadline` (time.monotonic) has passed."""
+    body = pack(value)
+    if len(body) > MAX_FRAME:
+        raise WireError(f"a message of {len(body)} bytes is over the limit of {MAX_FRAME}")
+    view = memoryview(struct.pack(">Q", len(body)) + body)
+    while view:
+        _arm(sock, deadline)
+        view = view[sock.send(view) :]
+
+
+def receive(sock: socket.socket, deadline: float | None = None):
+    """Receive one frame; EOFError when the peer is gone, TimeoutError after `deadline`."""
+    (size,) = struct.unpack(">Q", _read(sock, 8, deadline))
+    if size > MAX_FRAME:
+        raise WireError(f"a frame of {size} bytes is over the limit of {MAX_FRAME}")
+    return unpack(_read(sock, size, deadline))
+
+
+def _read(sock: socket.socket, size: int, deadline: float | None) -> bytes:
+    data = bytearray()
+    while len(data) < size:
+        _arm(sock, deadline)
+        chunk = sock.recv(min(size - len(data), 1 << 20))  # grow with what really came, not with what was announced
+        if not chunk:
+            raise EOFError("the other side closed the connection")
+        data += chunk
+    return bytes(data)
+
+
+def _arm(sock: socket.socket, deadline: float | None) -> None:
+    if deadline is None:
+        sock.settimeout(None)
+        return
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("the deadline has passed")
+    sock.settimeout(left)
+
+
+def _encode(value, tensors: dict, depth: int):
+    if depth > MAX_DEPTH:
+        return {"unsupported": "something nested too deeply"}
+    kind = type(value)
+    if kind in _SCALARS:
+        return value.encode(errors="replace").decode() if kind is str else value
+    if kind is float:
+        return value if math.isfinite(value) else {"float": repr(value)}
+    if kind in (list, tuple):
+        return {kind.__name__: [_encode(each, tensors, depth + 1) for each in value]}
+    if kind is dict and all(type(key) in (str, int) for key in value):
+        return {"dict": [[key, _encode(each, tensors, depth + 1)] for key, each in value.items()]}
+    if isinstance(value, tuple) and hasattr(kind, "_fields"):
+        fields = [[str(name), _encode(each, tensors, depth + 1)] for name, each in zip(kind._fields, tuple(value))]
+        return {"named": fields}
+    return _encode_array(value, tensors)
+
+
+def _encode_array(value, tensors: dict):
+    kind = type(value)
+    try:
+        if kind is torch.Tensor or kind is torch.nn.Parameter:
+            return {"tensor": _store(value.detach().cpu(), tensors)}
+        if kind is np.ndarray or (isinstance(value, np.generic) and kind.__module__ == "numpy"):
+            array = np.array(value)  # a copy, and C-contiguous in the machine's byte order
+            return {"array" if kind is np.ndarray else "scalar": _store(torch.from_numpy(array), tensors)}
+    except (TypeError, RuntimeError, NotImplementedError, ValueError, KeyError):
+        return {"unsupported": f"{kind.__name__} ({getattr(value, 'dtype', '?')})"}
+    return {"unsupported": f"{kind.__module__}.{kind.__qualname__}"}
+
+
+def _store(tensor: torch.Tensor, tensors: dict) -> str:
+    if tensor.layout is not torch.strided:
+        raise TypeError("sparse tensors do not travel")
+    tensor = tensor.resolve_conj().resolve_neg().contiguous().clone()
+    safetensors.torch.save({"x": tensor[..., :0] if tensor.dim() else tensor})  # KeyError for a dtype that does not travel
+    name = str(len(tensors))
+    tensors[name] = tensor
+    return name
+
+
+def _decode(tree, tensors: dict, budget: list, depth: int):
+    budget[0] -= 1
+    if budget[0] < 0 or depth > MAX_DEPTH:
+        raise WireError("a message with too many values or nested too deeply")
+    if isinstance(tree, _SCALARS + (float,)):
+        return tree
+    if not isinstance(tree, dict) or len(tree) != 1:
+        raise WireError("a value without its kind")
+    ((kind, content),) = tree.items()
+
+    def inner(each):
+        return _decode(each, tensors, budget, depth + 1)
+
+    if kind in ("list", "tuple"):
+        return (list if kind == "list" else tuple)(inner(each) for each in content)
+    if kind in ("dict", "named"):
+        decoded = {key: inner(each) for key, each in content}
+        return Named(decoded) if kind == "named" else decoded
+    if kind == "float":
+        return {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}[content]
+    if kind == "unsupported":
+        return Unsupported(str(content)[:200])
+    return _decode_array(kind, tensors[content])
+
+
+def _decode_array(kind: str, tensor: torch.Tensor):
+    if kind == "tensor":
+        return tensor
+    if kind == "array":
+        return tensor.numpy()
+    if kind == "scalar":
+        return tensor.numpy()[()]
+    raise WireError(f"unknown kind {kind[:20]!r}")
+
+
+class Named(dict):
+    """A named tuple on this side of the wire: its fields in order, as a dict with attribute access."""
+
+    def __getattr__(self, name: str):
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(name) from None

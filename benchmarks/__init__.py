@@ -1,0 +1,1 @@
+"""Timings, side by side with the peers they are measured against."""

@@ -1,0 +1,1 @@
+"""Turns `solutions/` into what students receive."""

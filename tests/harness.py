@@ -1,0 +1,153 @@
+"""Runs checks in this process on packages built from the reference: mutants with a known mistake, and variants.
+
+    with package_with(tmp_path, entry) as package:
+        outcomes = run_checks(package, "vicreg")   # {item id: None, or the exception that the check raised}
+
+No pytest inside pytest: a check is a plain function that asks for `student` and `reference`, so it is called as one.
+Prerequisites are not looked at: every check runs.
+"""
+import contextlib
+import dataclasses
+import functools
+import importlib
+import importlib.util
+import inspect
+import itertools
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import torch
+
+from autograder.misconceptions import Entry, override_source
+from autograder.student import LocalChannel, Student, reference
+
+ROOT = Path(__file__).resolve().parent.parent
+CHECKS = ROOT / "autograder" / "checks"
+_numbers = itertools.count()
+
+
+@dataclasses.dataclass(frozen=True)
+class Check:
+    """One check function, its item id, and the arguments that its `parametrize` marks give (one dict a case)."""
+
+    item: str
+    visibility: str
+    function: Callable
+    cases: tuple[dict, ...]
+
+
+def build_package(folder: Path, overrides: Iterable[Entry] = (), name: str | None = None) -> str:
+    """Copy solutions/ to `folder` as a package, with the overrides at the end of its modules; returns its name.
+
+    Names are never used twice, so that no cached module of an earlier package is taken for this one.
+    """
+    name = name or f"mutant_{next(_numbers)}"
+    target = Path(folder) / name
+    shutil.copytree(ROOT / "solutions", target, ignore=shutil.ignore_patterns("__pycache__", "reproduce.py"))
+    for entry in overrides:
+        with open(target / f"{entry.task_module}.py", "a", encoding="utf-8") as file:
+            file.write(override_source(entry))
+    return name
+
+
+@contextlib.contextmanager
+def importable(folder: Path, name: str) -> Iterator[str]:
+    """Package `name` in `folder` can be imported; afterwards nothing of it is left in this process."""
+    sys.path.insert(0, str(folder))
+    importlib.invalidate_caches()
+    try:
+        yield name
+    finally:
+        sys.path.remove(str(folder))
+        for module in [each for each in sys.modules if each.split(".")[0] == name]:
+            del sys.modules[module]
+
+
+@contextlib.contextmanager
+def package_with(folder: Path, *overrides: Entry) -> Iterator[str]:
+    """`build_package` and `importable` in one."""
+    with importable(folder, build_package(folder, overrides)) as name:
+        yield name
+
+
+@functools.cache
+def checks(task: str) -> tuple[Check, ...]:
+    """The checks of a task, public ones first, in the order of their files."""
+    _load(CHECKS / "conftest.py")  # it chooses hypothesis' profile, which @given reads at import
+    found = []
+    for visibility, suffix in (("public", ""), ("hidden", "_hidden")):
+        path = CHECKS / visibility / f"test_{task}{suffix}.py"
+        if path.exists():
+            functions = [each for name, each in vars(_load(path)).items() if name.startswith("test_")]
+            found += [_check(function, visibility) for function in functions]
+    return tuple(found)
+
+
+@functools.cache
+def _load(path: Path):
+    """A file of checks as a module, under a name that no other import uses."""
+    spec = importlib.util.spec_from_file_location(f"harness_{path.parent.name}_{path.stem}", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _check(function: Callable, visibility: str) -> Check:
+    marks = getattr(function, "pytestmark", [])
+    items = [mark.args[0] for mark in marks if mark.name == "item"]
+    assert len(items) == 1, f"{function.__name__}: exactly one item mark is needed"
+    tables = [_cases(*mark.args) for mark in marks if mark.name == "parametrize"]
+    cases = tuple({k: v for row in rows for k, v in row.items()} for rows in itertools.product(*tables))
+    unknown = set(inspect.signature(function).parameters) - {"student", "reference"} - set(cases[0])
+    assert not unknown, f"{function.__name__}: the harness has no fixture {', '.join(sorted(unknown))}"
+    return Check(items[0], visibility, function, cases)
+
+
+def _cases(names: str | list, values) -> list[dict]:
+    """The rows of a `parametrize` mark, each as a dict."""
+    names = [each.strip() for each in names.split(",")] if isinstance(names, str) else list(names)
+    rows = []
+    for value in values:
+        is_param = hasattr(value, "marks")  # pytest.param(...)
+        row = value.values if is_param else value if len(names) > 1 else (value,)
+        rows.append(dict(zip(names, row, strict=True)))
+    return rows
+
+
+def run_check(check: Check, package: str) -> tuple[BaseException | None, Student]:
+    """What the check raised (None: it passed), with the student that it had, whose calls are recorded."""
+    for case in check.cases:
+        student = Student(LocalChannel(package), seed=check.item)
+        fixtures = {"student": student, "reference": reference("reference/" + check.item)}
+        wanted = inspect.signature(check.function).parameters
+        try:
+            check.function(**case, **{name: value for name, value in fixtures.items() if name in wanted})
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # NotAttempted and pytest's own outcomes are no Exceptions
+            return error, student
+    return None, student
+
+
+def run_checks(package: str, task: str, stop: bool = False) -> dict[str, BaseException | None]:
+    """{item id: None, or what its check raised}; `stop` ends the run at the first that raised."""
+    outcomes = {}
+    with one_thread():
+        for check in checks(task):
+            outcomes[check.item], _ = run_check(check, package)
+            if stop and outcomes[check.item] is not None:
+                break
+    return outcomes
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Tiny tensors gain nothing from more threads."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

@@ -1,0 +1,78 @@
+"""Every attack is graded for real, through the command line, and must come out as the threat list says."""
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import redteam
+
+from autograder import sandbox
+from autograder.report import Report
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+def grade(folders, out: Path, *options: str, environment=None) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "autograder", "grade", *map(str, folders), "--out", str(out), *options]
+    env = {**os.environ, "SECRET_OF_THE_GRADER": "1", **(environment or {})}
+    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, env=env, timeout=500)
+
+
+def read(out: Path, name: str) -> Report:
+    return Report.from_dict(json.loads((out / name / "report.json").read_text(encoding="utf-8")))
+
+
+def short_limits(folder: Path) -> Path:
+    """The real rubric with less patience: an endless loop costs each of its items the whole limit."""
+    text = (PROJECT / "autograder" / "rubric.toml").read_text(encoding="utf-8")
+    path = folder / "rubric.toml"
+    path.write_text(text.replace("call_seconds = 10", "call_seconds = 4").replace("memory_mib = 2048", "memory_mib = 512"))
+    return path
+
+
+@pytest.fixture(scope="module")
+def graded(tmp_path_factory) -> Path:
+    """All attacks, graded in one run of the command, as a class would be."""
+    base = tmp_path_factory.mktemp("redteam")
+    folders = [redteam.build(each, base / "submissions") for each in redteam.ATTACKS]
+    options = ["--task", "warmup", "--task", "vicreg", "--rubric", str(short_limits(base))]
+    result = grade(folders, base / "out", *options)
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
+    assert "\x1b" not in result.stdout and "Traceback" not in result.stderr
+    return base / "out"
+
+
+@pytest.mark.parametrize("attack", redteam.ATTACKS, ids=lambda each: f"row{each.row}-{each.name}")
+def test_attack_earns_nothing_and_costs_nothing_else(attack, graded):
+    report = read(graded, attack.name)
+    attack.check(report)
+    assert "LEAK" not in json.dumps(report.as_dict())
+    assert report.count("grader_fault") == 0
+    assert (graded / attack.name / "report.html").stat().st_size > 1000
+
+
+def test_no_connection_leaves_the_sandbox(tmp_path):
+    """Row 16: a listener on this machine is not reached, over TCP or UDP, and the submission is told why."""
+    if not sandbox.choose().network:
+        pytest.skip("no bubblewrap here, so the network cannot be cut off")
+    with socket.create_server(("127.0.0.1", 0)) as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        udp.bind(("127.0.0.1", 0))
+        tcp.settimeout(0.2)
+        udp.settimeout(0.2)
+        source = f"""
+import socket
+socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x", ("127.0.0.1", {udp.getsockname()[1]}))
+socket.create_connection(("127.0.0.1", {tcp.getsockname()[1]}), timeout=2)
+"""
+        talker = redteam.Attack("connects", 16, lambda folder: redteam.append(folder, source), redteam.full_marks)
+        result = grade([redteam.build(talker, tmp_path / "in")], tmp_path / "out", "--task", "vicreg")
+        assert result.returncode == 0, result.stderr
+        with pytest.raises(TimeoutError):
+            tcp.accept()
+        with pytest.raises(TimeoutError):
+            udp.recv(1)
+    report = read(tmp_path / "out", "connects")
+    assert report.total == 0 and all("Error" in item.message for item in report.items() if item.verdict == "crashed")
