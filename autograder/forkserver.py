@@ -20,7 +20,7 @@ KILL_SECONDS = 5
 KEPT_OUTPUT = 8 * 1024  # bytes of a worker's output that are kept from its start
 WORKER_SOURCE = Path(__file__).parent / "worker"
 # Imported once before forking, when a submission mentions them: each would cost every worker its import time.
-PRELOADABLE = {"torchvision": "assignment.provided.preload_torchvision", "sklearn": "sklearn.linear_model"}
+PRELOADABLE = {"torchvision": "assignment.provided.torchvision_compat:import_torchvision", "sklearn": "sklearn.linear_model"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,7 +89,12 @@ class ForkServer:
 
     def preload(self) -> list[str]:
         text = b"\n".join(path.read_bytes() for path in sorted((self.code / self.package).glob("*.py")))
-        return [module for word, module in PRELOADABLE.items() if re.search(rb"\b%s\b" % word.encode(), text)]
+        pattern = rb"^\s*(import|from)\s+%s\b|import_%s\("
+        return [
+            module
+            for word, module in PRELOADABLE.items()
+            if re.search(pattern % (word.encode(), word.encode()), text, re.MULTILINE)
+        ]
 
     def wait_ready(self) -> None:
         if not self.ready:

@@ -54,14 +54,15 @@ def run_checks(rubric: Rubric, full_rubric: Rubric, server: ForkServer, on_item)
     # Nothing of the surroundings may reach the run: no plugins, no options, no configuration but ours.
     options = ["-c", str(CHECKS / "pytest.ini"), "--rootdir", str(CHECKS), "--import-mode=importlib", "--capture=no"]
     options += ["-p", "no:terminal", "-p", "no:cacheprovider", "-p", "no:warnings", "-p", "no:faulthandler"]
-    errors = _CollectUsageErrors()
     with quiet_environment():
-        code = pytest.main([*options, *map(str, folders)], plugins=[Named(plugin), errors])
+        code = pytest.main([*options, *map(str, folders)], plugins=[Named(plugin)])
     if code == pytest.ExitCode.INTERRUPTED:
         raise KeyboardInterrupt
+    if plugin.problems:
+        raise RubricError(plugin.problems[0])
     missing = [item.id for item in rubric.items() if item.id not in plugin.results]
     if missing:
-        raise RubricError(errors.text or f"the checks could not be run: {missing[0]} gave no result")
+        raise RuntimeError(f"the check of {missing[0]} gave no result (pytest ended with {code!r})")
     return plugin.results
 
 
@@ -73,18 +74,6 @@ class Named:
 
     def pytest_configure(self, config) -> None:
         config.pluginmanager.register(self.plugin, "grading")
-
-
-class _CollectUsageErrors:
-    """Keeps the text of an error that pytest would only print."""
-
-    text = ""
-
-    def pytest_internalerror(self, excrepr, excinfo) -> None:
-        self.text = str(excinfo.value)
-
-    def pytest_keyboard_interrupt(self, excinfo) -> None:
-        self.text = "interrupted"
 
 
 @contextlib.contextmanager

@@ -23,7 +23,7 @@ def explain(item: Item, error: BaseException, call: Call | None, printed: str = 
     if item.visibility == "hidden":
         return explain_hidden(item, error)
     parts = [outcome(error)]
-    if call is not None:
+    if call is not None and getattr(error, "kind", "") != "missing":
         parts.append(how_to_repeat(call, getattr(error, "call", None)))
     if printed.strip():
         parts.append("Your code printed:\n" + indent(printed.strip()[:MAX_PRINTED]))
@@ -37,6 +37,8 @@ def explain_hidden(item: Item, error: BaseException) -> str:
     if isinstance(error, StudentError):
         if error.kind == "missing":
             return outcome(error)
+        if error.kind in ("no_gradient", "unsendable"):
+            return f"{told}\n{outcome(error)}"
         frame = error.frames[-1] if error.frames else None
         return f"{told}\nCame:     {error.type_name}{where(frame)}"
     if isinstance(error, Crash):
@@ -73,8 +75,10 @@ def missing_function(error: StudentError) -> str:
     """The function was renamed or removed: give the signature that is expected."""
     name = error.call.target if error.call.op != "scenario" else error.message
     came = "no function of that name"
-    if error.near:
-        came += f"; is it the one you call {' or '.join(error.near)}?"
+    module = name.split(".")[0]
+    near = [each for each in error.near if released_arguments(f"{module}.{each}") is None]
+    if near:
+        came += f"; is it the one you call {' or '.join(near)}?"
     return f"Expected: {signature(name)}\nCame:     {came}"
 
 

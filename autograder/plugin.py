@@ -1,4 +1,5 @@
 """The pytest plugin that turns checks into verdicts: order, prerequisites, a fresh worker each, and what each outcome means."""
+import collections
 import time
 from collections.abc import Callable, Iterator
 
@@ -24,8 +25,10 @@ class GradingPlugin:
         self.deadline = time.monotonic() + rubric.limits["submission_seconds"]
         self.items = {item.id: item for item in rubric.items()}
         self.results: dict[str, ItemResult] = {}
-        self.problems: list[str] = []  # of collecting the checks
+        self.problems: list[str] = []  # why the checks cannot be run at all
         self.cache: dict = {}  # what checks of one submission share, such as one training run
+        self.left: collections.Counter = collections.Counter()  # how many of an item's parameters are still to run
+        self.started: dict[str, float] = {}
         self.students: dict[str, Student] = {}
         self.printed: dict[str, str] = {}
 
@@ -36,42 +39,52 @@ class GradingPlugin:
             self.problems.append(f"{report.nodeid}: {str(report.longrepr).strip().splitlines()[-1]}")
 
     def pytest_collection_modifyitems(self, items: list) -> None:
-        """Hold the checks against the rubric, and put them into its order."""
-        if self.problems:
-            raise pytest.UsageError("; ".join(self.problems))
-        names = {id_of(each) for each in items}
-        visible = {item.visibility for item in self.rubric.items()}
-        comparable = self.full_rubric if len(visible) != 1 else self.full_rubric.only(visibility=visible.pop())
+        """Hold the checks against the rubric, and put them into its order; run none where they disagree."""
         try:
-            match_checks(comparable, names)
+            self.match(items)
         except RubricError as error:
-            raise pytest.UsageError(str(error)) from None
+            self.problems.append(str(error))
+        if self.problems:
+            items.clear()
+            return
         order = {name: position for position, name in enumerate(self.items)}
         items[:] = sorted((each for each in items if id_of(each) in order), key=lambda each: order[id_of(each)])
+        self.left.update(id_of(each) for each in items)
+
+    def match(self, items: list) -> None:
+        names = {id_of(each) for each in items}
+        visible = {item.visibility for item in self.rubric.items()}
+        match_checks(self.full_rubric if len(visible) != 1 else self.full_rubric.only(visibility=visible.pop()), names)
 
     # -- running ----------------------------------------------------------------------------------------------------
 
-    def pytest_runtest_protocol(self, item) -> bool | None:
-        """Do not run what builds on something that did not pass."""
+    def pytest_runtest_protocol(self, item, nextitem) -> bool | None:
+        """Do not run what builds on something that did not pass, nor the rest of an item that is already decided."""
         entry = self.items[id_of(item)]
-        if entry.id in self.results and self.results[entry.id].verdict != "passed":
-            return True  # another parameter of the same item already decided
+        self.left[entry.id] -= 1
+        if entry.id in self.results:
+            return skip(item, nextitem)
         blocker = self.blocker(entry)
-        if blocker is None:
-            self.started = time.monotonic()
+        # Where the requirement was only left out, the item is run: it may be a stub itself, which is "not attempted".
+        if blocker is None or blocker.verdict == "not_attempted":
+            self.started.setdefault(entry.id, time.monotonic())
             return None
-        result = self.new_result(entry, "blocked")
-        result.message = f"Not run: it builds on “{blocker}”, which has not passed yet."
-        self.finish(result)
-        return True
+        self.finish(self.blocked(entry, blocker))
+        return skip(item, nextitem)
 
-    def blocker(self, entry: Item) -> str | None:
-        """The title of the first requirement that has not passed, among those that were run."""
-        for name in entry.requires:
-            for result in self.results.values():
-                if (result.id == name or self.full_rubric.task_of(result.id).id == name) and result.verdict != "passed":
-                    return result.title
-        return None
+    def blocker(self, entry: Item) -> ItemResult | None:
+        """A requirement that has not passed, among those that were run; one that was attempted before one that was not."""
+        unmet = [
+            result
+            for name in entry.requires
+            for result in self.results.values()
+            if result.verdict != "passed" and name in (result.id, self.full_rubric.task_of(result.id).id)
+        ]
+        return min(unmet, key=lambda result: result.verdict == "not_attempted", default=None)
+
+    def blocked(self, entry: Item, blocker: ItemResult) -> ItemResult:
+        message = f"Not run: it builds on “{blocker.title}”, which has not passed yet."
+        return self.new_result(entry, "blocked", message)
 
     def provide_student(self, node) -> Iterator[Student]:
         """A student in a fresh worker, for the `student` fixture."""
@@ -112,12 +125,16 @@ class GradingPlugin:
         if call.when == "teardown" and hasattr(self, "pending"):
             result = self.pending
             del self.pending
-            self.add_printed(result)
-            self.finish(result)
+            if result.verdict != "passed" or self.left[entry.id] == 0:
+                self.add_printed(result)
+                self.finish(result)
 
     def judge(self, entry: Item, error: BaseException | None, node) -> ItemResult:
         """The verdict that an item's outcome stands for."""
         error = unwrap(error)
+        blocker = self.blocker(entry)
+        if blocker is not None and error is not None and not isinstance(error, NotAttempted):
+            return self.blocked(entry, blocker)
         if error is None:
             return self.new_result(entry, "passed")
         if isinstance(error, NotAttempted):
@@ -175,7 +192,7 @@ class GradingPlugin:
     def new_result(self, entry: Item, verdict: str, message: str = "") -> ItemResult:
         earned = entry.points if verdict in ("passed", "grader_fault") else 0.0
         hint = "" if verdict in ("passed", "blocked", "not_attempted", "grader_fault") else entry.hint
-        seconds = round(time.monotonic() - getattr(self, "started", time.monotonic()), 3) if verdict != "blocked" else 0.0
+        seconds = round(time.monotonic() - self.started[entry.id], 3) if entry.id in self.started else 0.0
         return ItemResult(
             entry.id, entry.title, entry.visibility, verdict, earned, entry.points, clean(message), hint, None, seconds
         )
@@ -191,10 +208,16 @@ class GradingPlugin:
         self.on_item(result)
 
 
+def skip(item, nextitem) -> bool:
+    """Leave an item out, but still tear down what only it and those before it needed."""
+    item.session._setupstate.teardown_exact(nextitem)
+    return True
+
+
 def id_of(node) -> str:
     marker = node.get_closest_marker("item")
     if marker is None or not marker.args:
-        raise pytest.UsageError(f"{node.nodeid} has no @pytest.mark.item(\"<id>\")")
+        raise RubricError(f'the check {node.nodeid} has no @pytest.mark.item("<id>")')
     return marker.args[0]
 
 

@@ -7,7 +7,6 @@ still runs in a separate process with resource limits, and the report says so.
 import dataclasses
 import functools
 import os
-import platform
 import shutil
 import subprocess
 import sys
@@ -39,13 +38,22 @@ class Confinement:
         return self.mode == "bubblewrap"
 
     def describe(self) -> str:
-        """One line for the report."""
+        """One line for the report: what is in force, and what is not."""
         if self.mode == "none":
-            return "none: a separate process with time and memory limits, but it can read files and use the network"
+            kept = "time and memory limits" if sys.platform == "linux" else "time limits"
+            return f"none: a separate process with {kept}, but it can read files and use the network"
         if self.mode == "landlock":
-            return "Landlock: files out of reach and no TCP; other network protocols are not blocked"
+            return f"Landlock: files out of reach{landlock_extent()}; other ways over the network are not blocked"
         layers = "bubblewrap + Landlock" if self.landlock else "bubblewrap"
         return f"{layers}: no network, no files but its own, own process ids"
+
+
+def landlock_extent() -> str:
+    """What this kernel's Landlock adds to files: TCP from ABI 4 (Linux 6.7), signals from ABI 6 (6.12)."""
+    import landlockpy
+
+    abi = landlockpy.abi_version()
+    return (", no TCP" if abi >= 4 else "") + (", no signals to other processes" if abi >= 6 else "")
 
 
 def choose(mode: str = "auto", required: bool = False) -> Confinement:
@@ -174,7 +182,3 @@ def runtime_paths() -> tuple[Path, ...]:
 def secrets() -> tuple[Path, ...]:
     """Folders that student code must never read: the reference and the checks."""
     return tuple(path for path in (PROJECT / "solutions", PROJECT / "autograder", PROJECT / "tests") if path.exists())
-
-
-def platform_note() -> str:
-    return f"{platform.system()} {platform.release()}"

@@ -1,15 +1,16 @@
-"""Command line of `release`: `python -m release stubs [--check]`."""
+"""Command line of `release`: `python -m release stubs [--check]` and `python -m release gate`."""
 
 import argparse
 import sys
 from pathlib import Path
 
-from . import stubs
+from . import gate, stubs
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = """examples:
   python -m release stubs           write assignment/*.py from solutions/*.py
   python -m release stubs --check   change nothing; show what would change, and exit with 1 if anything would
+  python -m release gate            prove that the stubs earn nothing, the reference everything, and nothing leaks
 """
 
 
@@ -22,8 +23,11 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     command = commands.add_parser("stubs", help="make the stubs in assignment/ from the solutions")
     command.add_argument("--check", action="store_true", help="only compare; exit with 1 on a difference")
+    commands.add_parser("gate", help="check all that must hold before a release")
     options = parser.parse_args(arguments)
     try:
+        if options.command == "gate":
+            return gate.run(root)
         return _check(root) if options.check else _write(root)
     except SyntaxError as error:
         print(f"error: {error.filename}:{error.lineno}: not valid Python: {error.msg}", file=sys.stderr)

@@ -168,7 +168,7 @@ def variance_loss(z, gamma=1.0, eps=1e-4):
         except (OSError, ValueError):
             pass
     signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))
-    big = torch.ones(6000, 6000, dtype=torch.float64)
+    big = torch.ones(3000, 3000, dtype=torch.float64)
     for _ in range(1000):
         big = big @ big
     return big.sum()
@@ -391,7 +391,7 @@ def variance_loss(z, gamma=1.0, eps=1e-4):
 @attack(23, only_task_lost("vicreg", "crashed", "assignment/vicreg.py", "SyntaxError"))
 def is_not_utf8(folder):
     with open(folder / "vicreg.py", "ab") as file:
-        file.write("\n# caf\xe9\n".encode("latin-1"))
+        file.write('\nname = "caf\xe9"\n'.encode("latin-1"))
 
 
 @attack(23, only_task_lost("vicreg", "crashed", "assignment/vicreg.py", "SyntaxError"))
@@ -411,7 +411,7 @@ def misses_a_file(folder):
     (folder / "vicreg.py").unlink()
 
 
-@attack(24, lost("failed", "variance_loss(z: torch.Tensor, gamma: float=1.0, eps: float=1e-04)", "variance_los or"))
+@attack(24, lost("failed", "variance_loss(z: torch.Tensor, gamma: float=1.0, eps: float=0.0001)", "you call variance_los or varianse_loss"))
 def renames_a_function(folder):
     append(folder, "variance_los = varianse_loss = variance_loss\ndel variance_loss\n")
 

@@ -31,4 +31,4 @@ def student(request):
 @pytest.fixture
 def reference(request):
     """The reference solution, in this process (hidden checks only: students do not have it)."""
-    return new_reference("reference/" + request.node.name)
+    return new_reference("reference/" + request.node.name, trusted=True)

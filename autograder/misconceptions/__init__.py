@@ -12,6 +12,7 @@ only what that module has imported or defines, and must not call the function th
 Only graders have this package: an entry with one mistake is nearly a solution.
 """
 import ast
+import copy
 import dataclasses
 import functools
 import importlib
@@ -19,6 +20,9 @@ import inspect
 import pkgutil
 import textwrap
 from collections.abc import Callable
+
+import numpy as np
+import torch
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,3 +74,99 @@ def override_source(entry: Entry) -> str:
     node = ast.parse(source).body[0]  # its line number is that of `def`, after the decorators
     body = "\n".join(source.splitlines()[node.lineno - 1 :])
     return f"\n\n{body}\n\n\n{entry.target.split('.')[1]} = {entry.function.__name__}\n"
+
+
+# Which mistake is it? By comparing values; only functions whose result depends on nothing but their arguments.
+
+RECORDED = 50  # of the latest calls that are compared
+RTOL, ATOL = 1e-4, 1e-6  # float32 of a submission beside float64 here; the probes keep mistakes 1e-3 apart
+
+
+def name_mistake(student, target: str, calls: list) -> Misconception | None:
+    """The one known mistake in `target` that gives what the submission gave; None where it is none or not only one.
+
+    `calls` are the recorded pairs of Call and value of a failed item. The submission is asked for a few more values;
+    these calls leave no trace in `student.calls`. What it raises is swallowed, save for exceptions that are no Exception
+    (a worker that died).
+    """
+    if target not in _probes():
+        return None
+    samples = [
+        (call.args, call.kwargs, value) for call, value in list(calls) if call.op == "call" and call.target == target
+    ]
+    asked = _ask(student, target)
+    if asked is None:
+        return None
+    samples = samples[-RECORDED:] + asked
+    module, function = target.split(".")
+    if _explains(getattr(importlib.import_module(f"solutions.{module}"), function), samples):
+        return None
+    found = [entry for entry in entries(target) if _explains(entry.function, samples)]
+    return found[0] if len(found) == 1 else None
+
+
+def _ask(student, target: str) -> list[tuple] | None:
+    """The submission's values for the probes of `target`, as (args, kwargs, value); None if it raised."""
+    from autograder.student import NotAttempted, StudentError
+
+    module, function = target.split(".")
+    before = list(student.calls)
+    try:
+        call = getattr(getattr(student, module), function)
+        return [(args, kwargs, call(*args, **kwargs)) for args, kwargs in _probes()[target]]
+    except (StudentError, NotAttempted):
+        return None
+    finally:
+        student.calls[:] = before  # the last call is what a failure shows
+
+
+def _explains(function: Callable, samples: list[tuple]) -> bool:
+    """Whether `function` gives the recorded value for every sample."""
+    for args, kwargs, value in samples:
+        try:
+            ours = _numbers(function(*[copy.deepcopy(each) for each in args], **kwargs))
+            theirs = _numbers(value)
+        except Exception:  # an input that this mistake cannot digest, or a value that is no number
+            return False
+        same = len(ours) == len(theirs) and all(a.shape == b.shape for a, b in zip(ours, theirs))
+        if not same or not all(torch.allclose(a, b, RTOL, ATOL, equal_nan=True) for a, b in zip(ours, theirs)):
+            return False
+    return True
+
+
+def _numbers(value) -> list[torch.Tensor]:
+    """A result as a flat list of float64 tensors; raises TypeError where it is something else."""
+    if isinstance(value, dict):
+        value = tuple(value.values())
+    if isinstance(value, (tuple, list)):
+        return [number for each in value for number in _numbers(each)]
+    if isinstance(value, (torch.Tensor, np.ndarray, np.generic, int, float)):
+        return [torch.as_tensor(value).detach().double()]
+    raise TypeError(type(value).__name__)
+
+
+@functools.cache
+def _probes() -> dict[str, list[tuple[tuple, dict]]]:
+    """Arguments on which known mistakes differ from each other: B ≠ D, means off zero, constant columns."""
+    generator = torch.Generator().manual_seed(2022)
+
+    def batch(rows: int, columns: int) -> torch.Tensor:
+        noise = torch.randn(rows, columns, generator=generator, dtype=torch.float64)
+        return noise * torch.linspace(0.2, 3, columns, dtype=torch.float64) + 1.5
+
+    tall, tall_b, wide, wide_b = batch(6, 4), batch(6, 4), batch(3, 5), batch(3, 5)
+    constant = torch.full((4, 3), 2.0, dtype=torch.float64)
+    pixels = torch.randint(0, 256, (2, 3, 5, 3), generator=generator, dtype=torch.uint8)
+    weights = {"inv_weight": 2.0, "var_weight": 3.0, "cov_weight": 5.0}
+    return {
+        "warmup.normalize": [((pixels,), {}), ((pixels[:1, :2, :2].clone(),), {})],
+        "vicreg.invariance_loss": [((tall, tall_b), {}), ((wide, wide_b), {})],
+        "vicreg.variance_loss": [
+            ((tall,), {}),
+            ((wide,), {}),
+            ((constant,), {"gamma": 0.05}),  # .04 with ε = 1e-4 in the root, .0499 outside, .05 without
+            ((tall,), {"gamma": 2.0, "eps": 0.25}),
+        ],
+        "vicreg.covariance_loss": [((tall,), {}), ((wide,), {})],
+        "vicreg.vicreg_loss": [((tall, tall_b), {}), ((wide, wide_b), weights)],
+    }

@@ -47,9 +47,9 @@ def restrict(paths: dict) -> None:
     access, scope = landlockpy.AccessFS, landlockpy.Scope
     read = access.READ_FILE | access.READ_DIR | access.EXECUTE
     write = landlockpy.fs_for_abi(landlockpy.abi_version()) & ~(access.MAKE_CHAR | access.MAKE_BLOCK | access.EXECUTE)
+    on_files = access.READ_FILE | access.WRITE_FILE | access.EXECUTE | access.TRUNCATE
     with landlockpy.Ruleset(scoped=scope.SIGNAL | scope.ABSTRACT_UNIX_SOCKET) as rules:
-        for path in paths["read"]:
-            rules.allow_path(path, read)
-        for path in paths["write"]:
-            rules.allow_path(path, write if os.path.isdir(path) else access.READ_FILE | access.WRITE_FILE)
+        for rights, allowed in ((read, paths["read"]), (write, paths["write"])):
+            for path in allowed:
+                rules.allow_path(path, rights if os.path.isdir(path) else rights & on_files)
         rules.restrict()

@@ -46,7 +46,7 @@ class Package:
         function = getattr(module, function_name, None)
         if not callable(function):
             names = [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
-            raise Missing(target, difflib.get_close_matches(function_name, names, n=2, cutoff=0.5))
+            raise Missing(target, difflib.get_close_matches(function_name, names, n=3, cutoff=0.5))
         return function
 
 

@@ -114,10 +114,11 @@ def project(package, representations, method: str, seed: int) -> dict:
     return {"maps": found, "generators_left_alone": all(kept)}
 
 
-def train_on_shapes(package, images, held_out, settings: dict) -> dict:
+def train_on_shapes(package, images, held_out, settings: dict, options: dict) -> dict:
     """train_vicreg on a few hundred images of the data set `shapes`, with your own loss, views and loop.
 
-    Returns representations and embeddings (eval mode) of the training and of the held-out images. No labels come here.
+    Returns, in eval mode, the representations of the training and of the held-out images, and the embeddings of the
+    latter. No labels come here.
     """
     from assignment.provided.models import Projector, SmallEncoder
 
@@ -125,9 +126,10 @@ def train_on_shapes(package, images, held_out, settings: dict) -> dict:
         torch.manual_seed(settings["seed"])
         encoder = SmallEncoder(width=settings["width"], dim=settings["features"])
         projector = Projector(in_dim=settings["features"], dim=settings["dim"])
-    options = {name: settings[name] for name in ("epochs", "batch_size", "lr")}
     package.training.train_vicreg(encoder, projector, images, **options)
-    return {"train": features_of(encoder, images), "held_out": features_of(encoder, held_out)}
+    train, held_out = features_of(encoder, images), features_of(encoder, held_out)
+    with torch.no_grad():
+        return {"train": train, "held_out": held_out, "embeddings": projector.eval()(held_out)}
 
 
 def features_of(encoder, images) -> torch.Tensor:

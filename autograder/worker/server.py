@@ -14,8 +14,10 @@ import signal
 import socket
 import sys
 import time
+import traceback
 
-POLL_SECONDS = 0.02  # how soon the end of a worker, or one that outgrew its limits, is noticed
+POLL_SECONDS = 0.02  # how soon the end of a worker is noticed
+SCAN_SECONDS = 0.1  # how often what it and its children use is added up
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 
 
@@ -25,7 +27,7 @@ class Server:
         self.control = socket.socket(fileno=config["control_fd"])
         self.control.set_inheritable(False)
         self.worker = 0  # its process id; 0 when there is none
-        self.own_memory = resident_bytes(os.getpid())
+        self.next_scan = 0.0
 
     def run(self) -> None:
         if sys.platform == "linux":
@@ -68,10 +70,14 @@ class Server:
         if pid:
             self.end(None, status)
             return
+        if time.monotonic() < self.next_scan:
+            return
+        self.next_scan = time.monotonic() + SCAN_SECONDS
         members = descendants(os.getpid())
+        inherited = private_bytes(os.getpid())  # every fork starts with the server's pages, shared until written to
         if len(members) > self.limits["processes"]:
             self.end("processes")
-        elif sum(max(0, resident_bytes(each) - self.own_memory) for each in members) > self.limits["memory_bytes"] * 1.1:
+        elif sum(max(0, private_bytes(each) - inherited) for each in members) > self.limits["memory_bytes"] * 1.1:
             self.end("memory")
 
     def end(self, reason: str | None, status: int | None = None) -> None:
@@ -100,6 +106,8 @@ def run_worker(config: dict, control: socket.socket, fds: list[int], limits: dic
         confine.apply(config, limits)
         worker.serve(requests, config, limits)
         status = 0
+    except BaseException:
+        traceback.print_exc()
     finally:
         os._exit(status)
 
@@ -185,28 +193,41 @@ def is_zombie(pid: int) -> bool:
     return not fields or fields[0] in "ZX"
 
 
-def resident_bytes(pid: int) -> int:
+def private_bytes(pid: int) -> int:
+    """Resident memory that is not a file's: anonymous pages and shared memory."""
+    total = 0
     try:
-        with open(f"/proc/{pid}/statm") as file:
-            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, IndexError, ValueError):
-        return 0
+        with open(f"/proc/{pid}/status", errors="replace") as file:
+            for line in file:
+                if line.startswith(("RssAnon:", "RssShmem:")):
+                    total += int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    return total
 
 
 def prctl(option: int, value: int) -> None:
     ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 
 
+def preload(entries: list[str]) -> None:
+    """Import "module", or import it and call its function ("module:function")."""
+    for entry in entries:
+        module, _, function = entry.partition(":")
+        try:
+            imported = importlib.import_module(module)
+            if function:
+                getattr(imported, function)()
+        except Exception as error:  # the student's own import will say so
+            print(f"could not import {module}: {error}", file=sys.stderr)
+
+
 def main() -> None:
     config = json.loads(sys.argv[1])
     sys.path.insert(0, config["code"])
-    for name in ["numpy", "torch", "autograder.worker.worker", "autograder.worker.confine", *config["preload"]]:
-        try:
-            importlib.import_module(name)
-        except Exception as error:
-            if name not in config["preload"]:
-                raise
-            print(f"could not import {name}: {error}", file=sys.stderr)  # the student's own import will say so
+    for name in ("numpy", "torch", "autograder.worker.worker", "autograder.worker.confine"):
+        importlib.import_module(name)
+    preload(config["preload"])
     gc.freeze()  # fewer pages copied after a fork
     Server(config).run()
 

@@ -1,0 +1,201 @@
+"""Task 1, hidden: what is drawn, how often, and for each image on its own.
+
+Judged by frequencies, never by seeds. `measure.enough` refuses a right submission with a probability below 1e-6 for each
+count; there are fewer than 60 counts, and the draws are the same at every grading.
+"""
+import pytest
+import torch
+
+from autograder import expect, measure
+
+TRANSFORMS = ["random_resized_crop", "random_flip", "color_jitter", "random_grayscale", "random_blur"]
+MEAN = torch.tensor([0.4914, 0.4822, 0.4465]).view(3, 1, 1)
+STD = torch.tensor([0.247, 0.243, 0.261]).view(3, 1, 1)
+N = 240  # images a call: p = .5 for .32….68 of them, so no, every, or the other share are all refused
+
+
+def colored(n: int, *color: float) -> torch.Tensor:
+    return torch.tensor(color).view(1, 3, 1, 1).repeat(n, 1, 4, 4)
+
+
+@pytest.mark.item("augmentations.frequencies")
+def test_frequencies(student):
+    for p in (None, 0.8):
+        keywords = {} if p is None else {"p": p}
+        images = torch.tensor([0.0, 0.5, 1.0]).repeat(N, 3, 3, 1)
+        views = expect.tensor(student.augmentations.random_flip(images, **keywords), (N, 3, 3, 3), what="flipped images")
+        measure.frequency(views[:, 0, 0, 0] > 0.5, p or 0.5, "a flip")
+        views = student.augmentations.random_grayscale(colored(N, 0.8, 0.2, 0.2), **keywords)
+        views = expect.tensor(views, (N, 3, 4, 4), what="gray images")
+        measure.frequency((views[:, 0] - views[:, 1]).abs().amax(dim=(1, 2)) < 0.02, p or 0.2, "grayscale")
+        images = torch.zeros(N, 3, 5, 5)
+        images[:, :, 2, 2] = 1.0
+        views = expect.tensor(student.augmentations.random_blur(images, **keywords), (N, 3, 5, 5), what="blurred images")
+        # A blur of σ < .32 (.116 of the draws) moves less than .03 of the point and is not seen.
+        measure.frequency(views[:, 0, 2, 2] < 0.97, 0.884 * (p or 0.5), "a visible blur")
+
+
+@pytest.mark.item("augmentations.blur_strength")
+def test_blur_strength(student):
+    images = torch.zeros(N, 3, 5, 5)
+    images[:, :, 2, 2] = 1.0
+    views = expect.tensor(student.augmentations.random_blur(images, p=1.0), (N, 3, 5, 5), what="blurred images").float()
+    center, side, corner = (views[:, 0, 2, 2], views[:, 0, 2, 3], views[:, 0, 3, 3])
+    # exp(−1 / 2σ²) is side / center; corner / side again. 8-bit images leave .004 of error in each.
+    off = (corner * center - side * side).abs().max()
+    expect.true(float(off) < 0.01, "the weights of a Gaussian, separable in rows and columns", "others")
+    tap = (side / center).clamp(1e-9, 1 - 1e-3)
+    sigma = (-0.5 / tap.log()).sqrt()
+    seen = sigma[sigma > 0.5]
+    # Where σ is small the tap is too small to tell; above .5 it is 13 % and more. 15/19 of the draws are there.
+    measure.frequency(sigma > 0.5, 15 / 19, "a σ above .5")
+    measure.uniform(seen, 0.5, 2.0, 0.15, "σ")
+
+
+@pytest.mark.item("augmentations.crop_boxes")
+def test_crop_boxes(student):
+    n = 400
+    views = student.augmentations.random_resized_crop(measure.ramps(n))
+    views = expect.tensor(views, (n, 3, 32, 32), what="crops").float()
+    width, height, x, y = measure.crop_boxes(views)
+    area, aspect = width * height, width / height.clamp(min=1e-3)
+    # Slopes are right to a pixel in 12 for any interpolation. Uniform in [.2, 1], less what is redrawn for sticking out.
+    expect.true(float(area.min()) > 0.14, "crops with .2 of the area or more", f"one with {float(area.min()):.2f}")
+    expect.true(float(area.max()) < 1.1, "crops with at most the whole area", f"one with {float(area.max()):.2f}")
+    # Torchvision and the reference: .28 of the areas are below .4, .56 below .6; side lengths instead of areas: .54, .72.
+    measure.frequency(area < 0.4, 0.28, "an area between .2 and .4")
+    measure.frequency(area < 0.6, 0.56, "an area below .6")
+    logs = aspect.clamp(min=1e-3).log()
+    # log 4/3 = .29; nearest-neighbor interpolation misreads it by up to .15. Aspects from 1/2 to 2 reach .69.
+    expect.true(float(logs.abs().max()) < 0.5, "an aspect between 3/4 and 4/3",
+                f"one of {float(logs.abs().max().exp()):.2f}")  # fmt: skip
+    # Uniform in log aspect has a deviation of .166, less where crops are large; square crops have .03 from rounding.
+    expect.true(float(logs.std()) > 0.08, "aspects that vary", f"a deviation of {float(logs.std()):.3f} of the log aspect")
+    check_places(width, x, "left and right")
+    check_places(height, y, "top and bottom")
+
+
+def check_places(length: torch.Tensor, center: torch.Tensor, where: str) -> None:
+    """Of the crops that leave .3 of the side free, a half begins in each half of what is free, and they differ."""
+    free = 1 - length
+    place = ((center - length / 2) / free)[free > 0.3]
+    measure.frequency(place < 0.5, 0.5, f"a crop nearer to one of {where}")
+    # .5 were there no rounding to pixels; .43 to .48 is what reference and torchvision have.
+    measure.frequency((place - 0.5).abs() < 0.25, 0.46, f"a crop in the middle between {where}")
+
+
+@pytest.mark.item("augmentations.crop_scale")
+def test_crop_scale(student):
+    views = student.augmentations.random_resized_crop(measure.ramps(60), scale=(0.25, 0.25))
+    width, height, _, _ = measure.crop_boxes(expect.tensor(views, (60, 3, 32, 32), what="crops").float())
+    # Whole pixels: 16 ± .5 of 32, so the area is .25 ± .03 and the slopes are right to 6 % each.
+    mean = float((width * height).mean())
+    expect.true(0.21 < mean < 0.29, "crops with a quarter of the area for scale=(0.25, 0.25)", f"{mean:.2f} of it")
+
+
+@pytest.mark.item("augmentations.jitter_factors")
+def test_jitter_factors(student):
+    """One property at a time, at its default strength; the factor is read from a flat or two-part image."""
+
+    def jittered(images, kept):
+        off = {name: 0.0 for name in ("brightness", "contrast", "saturation", "hue") if name != kept}
+        views = student.augmentations.color_jitter(images, **off)
+        return expect.tensor(views, tuple(images.shape), what="color_jitter(images, ...)").float()
+
+    views = jittered(colored(N, 0.5, 0.5, 0.5), "brightness")
+    measure.uniform(views.mean(dim=(1, 2, 3)) / 0.5, 0.6, 1.4, 0.03, "factors of brightness")
+    images = colored(N, 0.2, 0.2, 0.2)
+    images[:, :, :, 2:] = 0.6
+    views = jittered(images, "contrast")
+    measure.uniform((views[:, 0, 0, 3] - views[:, 0, 0, 0]) / 0.4, 0.6, 1.4, 0.05, "factors of contrast")
+    moved = (views.mean(dim=(1, 2, 3)) - 0.4).abs().max()
+    expect.true(float(moved) < 0.02, "a contrast around the mean of each image", "another mean")
+    views = jittered(colored(N, 0.7, 0.4, 0.3), "saturation")[:, :, 0, 0]
+    measure.uniform((views.amax(1) - views.amin(1)) / 0.4, 0.8, 1.2, 0.05, "factors of saturation")
+    views = jittered(colored(N, 0.8, 0.2, 0.2), "hue")[:, :, 0, 0]
+    measure.uniform((measure.hue(views) + 0.5) % 1 - 0.5, -0.1, 0.1, 0.02, "turns of the hue")
+
+
+def denormalized(views, n: int) -> torch.Tensor:
+    return expect.tensor(views, (n, 3, 32, 32), torch.float32, what="each view") * STD + MEAN
+
+
+def split_images(n: int) -> torch.Tensor:
+    """Dark on the left, bright and red on the right, (n, 32, 32, 3)."""
+    images = torch.zeros(n, 32, 32, 3, dtype=torch.uint8)
+    images[:, :, 16:] = torch.tensor([200, 100, 60], dtype=torch.uint8)
+    return images
+
+
+def flipped(views: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """(bright side on the left, both sides visible) for each view of `split_images`."""
+    gray = views.mean(dim=1)
+    left, right = gray[:, :, 1].mean(1), gray[:, :, -2].mean(1)
+    return left > right, (left - right).abs() > 0.1
+
+
+@pytest.mark.item("augmentations.all_in_augment")
+def test_all_transforms_are_in_augment(student):
+    n = 300
+    views = denormalized(student.augmentations.augment(split_images(n)), n)
+    left, decided = flipped(views)
+    measure.frequency(left[decided], 0.5, "a flip in augment")
+    gray = views.mean(dim=1)  # (n, 32, 32)
+    bright = (gray > gray.amax(dim=(1, 2), keepdim=True) / 2).float().mean(dim=(1, 2))[decided]
+    # Uncropped, the edge is in the middle of every view; a crop moves it by more than two pixels in half of them.
+    moved = float(((bright - 0.5).abs() > 2.5 / 32).float().mean())
+    expect.true(moved > 0.2, "crops in augment", f"the middle of the image in the middle of {1 - moved:.0%} of the views")
+    flat = torch.tensor([160, 90, 80], dtype=torch.uint8).repeat(n, 32, 32, 1)
+    views = denormalized(student.augmentations.augment(flat), n)[:, :, 16, 16]
+    measure.frequency((views.amax(1) - views.amin(1)) < 0.02, 0.2, "grayscale in augment")
+    luma = views @ torch.tensor([0.2989, 0.587, 0.114]) / 0.429  # contrast and saturation leave it; hue moves it a little
+    spread = float(luma.std())  # .23 with the brightness at its default strength
+    expect.true(spread > 0.15, "brightness in augment to vary", f"a deviation of its factor of {spread:.2f}")
+    expect.true(abs(float(luma.mean()) - 1) < 0.12, "factors of brightness around 1", f"a mean of {float(luma.mean()):.2f}")
+    colors = views[(views.amax(1) - views.amin(1)) > 0.05]
+    turns = (measure.hue(colors) - 0.0208 + 0.5) % 1 - 0.5
+    expect.true(float(turns.std()) > 0.03, "the hue in augment to vary", f"a deviation of {float(turns.std()):.3f}")
+
+
+@pytest.mark.item("augmentations.independent_views")
+def test_views_are_independent(student):
+    n = 240
+    pair = student.augmentations.two_views(split_images(n))
+    expect.true(isinstance(pair, (tuple, list)) and len(pair) == 2, "a pair of tensors", "something else")
+    (left_a, seen_a), (left_b, seen_b) = (flipped(denormalized(each, n)) for each in pair)
+    for left, seen in ((left_a, seen_a), (left_b, seen_b)):
+        measure.frequency(left[seen], 0.5, "a flip in each of the views")
+    both = seen_a & seen_b
+    measure.frequency((left_a == left_b)[both], 0.5, "the same flip in both views")
+    again = student.augmentations.two_views(split_images(n))
+    expect.true(isinstance(again, (tuple, list)) and len(again) == 2, "a pair of tensors", "something else")
+    repeated = torch.equal(denormalized(again[0], n), denormalized(pair[0], n))
+    expect.true(not repeated, "other views at the next call", "the same views again (is the seed set inside?)")
+
+
+@pytest.mark.item("augmentations.any_size")
+def test_any_size(student):
+    for shape in ((1, 3, 32, 32), (5, 3, 20, 28)):
+        images = torch.rand(shape, generator=torch.Generator().manual_seed(0))
+        for name in TRANSFORMS:
+            expect.tensor(getattr(student.augmentations, name)(images), shape, what=f"{name} of images {shape}")
+        stored = (images * 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
+        expect.tensor(student.augmentations.augment(stored), shape, torch.float32, what=f"augment of images {shape}")
+
+
+@pytest.mark.item("augmentations.side_effects")
+def test_side_effects(student):
+    images = torch.rand(6, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    for name in TRANSFORMS:
+        getattr(student.augmentations, name)(images)
+    student.augmentations.random_flip(images, p=1.0)
+    student.augmentations.random_grayscale(images, p=1.0)
+    student.augmentations.random_blur(images, p=1.0)
+    stored = (images * 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
+    for each in (stored, stored.numpy()):
+        student.augmentations.augment(each)
+        student.augmentations.two_views(each)
+    names = ", ".join(sorted(each.split(".")[-1] for each in student.mutated))
+    expect.true(not names, "the functions to leave their inputs as they were", f"images changed by {names}")
+    changed = ", ".join(sorted(student.changed_settings))
+    expect.true(not changed, "the functions to leave global settings alone", f"a change of {changed}")

@@ -1,0 +1,128 @@
+"""Task 3 on tiny networks. The expected loss is that of the student's own `vicreg_loss`: see autograder/replay.py."""
+import pytest
+import torch
+
+from autograder import expect, replay
+from autograder.worker import networks
+
+NETWORK = {"features": 3, "dim": 4, "seed": 0}  # no batch norm: a row's embedding depends on its image alone
+NORMED = {"features": 3, "dim": 4, "seed": 1, "batch_norm": True}
+VIEW_A = torch.tensor([[0.5, -1.0, 0.2], [1.5, 0.3, -0.4], [-0.7, 0.8, 1.1], [0.1, -0.6, 0.9]]).view(4, 3, 1, 1)
+VIEW_B = torch.tensor([[0.9, -0.5, 0.0], [1.0, 0.7, -0.8], [-0.2, 1.2, 0.6], [-0.3, -0.1, 1.4]]).view(4, 3, 1, 1)
+# Image i is told by its value, 10 (i + 1); 4 x 4 pixels are enough for the networks above.
+IMAGES = (10 * torch.arange(1, 13, dtype=torch.uint8)).view(12, 1, 1, 1).expand(12, 4, 4, 3).contiguous()
+
+
+@pytest.mark.item("training.step_terms")
+def test_step_terms(student):
+    weights = {"inv_weight": 2.0, "var_weight": 3.0, "cov_weight": 5.0}
+    encoder, projector = networks.pair(**NETWORK)
+    for given, note in (({}, "default weights"), (weights, f"weights {weights}")):
+        with torch.no_grad():
+            expected = replay.loss(student, projector(encoder(VIEW_A)), projector(encoder(VIEW_B)), **given)
+        found = student.run("step", VIEW_A, VIEW_B, NETWORK, given)["terms"][0]
+        found = replay.terms(found, "train_step(...)")
+        replay.close_terms(found, expected, "train_step(...)", f"{note}: vicreg_loss of the embeddings of both views")
+
+
+@pytest.mark.item("training.step_update")
+def test_step_update(student):
+    expected = replay.gradients(student, *networks.pair(**NETWORK), VIEW_A, VIEW_B)
+    came = student.run("step", VIEW_A, VIEW_B, NETWORK, {}, times=2)
+    steps = came["steps"]
+    expect.true(len(steps) == 2, "two calls of train_step to make 2 steps of the optimizer", f"{len(steps)}")
+    # A gradient kept from the first call doubles that of the second; a branch without gradient loses about half.
+    replay.close_lists(steps[0], expected, "the gradient at the first step (that of total, through both views)")
+    replay.close_lists(steps[1], expected, "the gradient at a second step on the same batch (learning rate 0)")
+    expect.true(came["modes"] == [True, True], "networks that were in train mode to stay in it", "a network in eval mode")
+    trained = all(each["training"] for each in came["encoder"] + came["projector"])
+    expect.true(trained, "both networks in train mode while they see the batch", "a pass in eval mode")
+
+
+@pytest.mark.item("training.evaluate_state")
+def test_evaluate_state(student):
+    for modes in ([True, True], [False, False], [True, False]):
+        came = student.run("evaluate", IMAGES, NORMED, modes)
+        words = [["eval", "train"][mode] for mode in modes]
+        in_eval = not any(each["training"] for each in came["encoder"] + came["projector"])
+        expect.true(in_eval, "both networks in eval mode while the loss is evaluated", "a pass in train mode")
+        left = f"{words[0]} mode for the encoder and {words[1]} mode for the projector, as before"
+        now = [["eval", "train"][mode] for mode in came["modes"]]
+        expect.true(came["modes"] == modes, left, f"{now[0]} mode and {now[1]} mode")
+        same = all(torch.equal(a, b) for a, b in zip(came["before"], came["after"], strict=True))
+        expect.true(same, "parameters and batch-norm statistics to stay what they were", "changed ones")
+        recorded = came["attached"] or any(each["gradients"] for each in came["encoder"] + came["projector"])
+        expect.true(not recorded, "no gradients to be recorded", "results that carry gradients")
+
+
+@pytest.mark.item("training.evaluate_views")
+def test_evaluate_views(student):
+    came = student.run("evaluate", IMAGES, NETWORK, [True, True])
+    inputs = replay.pairs(came["encoder"], "input", 12)
+    outputs = replay.pairs(came["projector"], "output", 12)
+    expect.true(sum(len(a) for a, _ in inputs) == 12, "two views of each of the 12 images", f"{len(inputs)} batches")
+    check_pairs(inputs, came["made"])
+    expect.true(len(outputs) == 1, "12 images to be one batch for the projector (batch_size is 256)", f"{len(outputs)}")
+    expected = replay.loss(student, *outputs[0])
+    found = replay.terms(came["terms"], "evaluate_loss(...)")
+    replay.close_terms(found, expected, "evaluate_loss(...)", "vicreg_loss of the embeddings of both views")
+
+
+def check_pairs(pairs: list, made: list) -> None:
+    """The two views of a batch are of the same images, and each was drawn for itself."""
+    for a, b in pairs:
+        differ = (a != b).flatten(1).any(dim=1).all()
+        expect.true(bool(differ), "two different random views of every image", "the same view twice")
+        names = [next((each["images"] for each in made if torch.equal(each["view"], view)), None) for view in (a, b)]
+        if made:  # else the views are not from `augment` or `two_views`, and cannot be recognized
+            expect.true(None not in names, "the encoder to see views as two_views returns them", "something else")
+            expect.true(names[0] == names[1], "row i of both views to be of the same image", "different images")
+
+
+@pytest.mark.item("training.loop_order")
+def test_loop_order(student):
+    tables = torch.randn(2, 12, 3, 4, 4, generator=torch.Generator().manual_seed(0))
+    options = {"epochs": 3, "batch_size": 5}
+    came = student.run("loop", IMAGES, NETWORK, options, tables[0], tables[1])
+    epochs = split_epochs(came["batches"], 3)
+    for rows in epochs:
+        complete = len(rows) in (12, 10) and len(set(rows)) == len(rows) and set(rows) <= set(range(12))
+        expected = "every epoch to visit each of the 12 images once (an incomplete last batch may be dropped)"
+        expect.true(complete, expected, f"an epoch with the indices {rows}")
+    # Right orders fail this by chance with a probability below 1e-6 (10 of 12 in one given order: 4e-9).
+    expect.true(epochs[0] != sorted(epochs[0]), "a random order of the images", f"the order {epochs[0]}")
+    expect.true(epochs[0] != epochs[1] != epochs[2], "a new order in every epoch", f"{epochs[0]} again")
+    check_seen(came, tables)
+    came = student.run("loop", IMAGES.numpy(), NETWORK, options)
+    check_pairs(replay.pairs(came["encoder"], "input", 5), came["made"])
+
+
+def split_epochs(batches: list, epochs: int) -> list[list[int]]:
+    """The indices of each epoch, in order."""
+    expected = f"{epochs} epochs with the same number of batches, from the callable `views`"
+    expect.true(batches and len(batches) % epochs == 0, expected, f"{len(batches)} calls of `views`")
+    each = len(batches) // epochs
+    return [sum(batches[i * each : (i + 1) * each], []) for i in range(epochs)]
+
+
+def check_seen(came: dict, tables: torch.Tensor) -> None:
+    """The networks, in train mode, saw what `views` returned."""
+    seen = replay.pairs(came["encoder"], "input", 5)
+    expect.true(len(seen) == len(came["batches"]), "one step for each call of `views`", f"{len(seen)} steps")
+    for rows, views in zip(came["batches"], seen):
+        same = all(torch.equal(view, table[rows]) for view, table in zip(views, tables))
+        expect.true(same, "the encoder to see the two views that `views` returned", "other images")
+    trained = all(each["training"] for each in came["encoder"] + came["projector"])
+    expect.true(trained, "both networks in train mode while they are trained", "a pass in eval mode")
+
+
+@pytest.mark.item("training.side_effects")
+def test_side_effects(student):
+    came = [student.run("step", VIEW_A, VIEW_B, NETWORK, {})]
+    for images in (IMAGES, IMAGES.numpy()):
+        came.append(student.run("evaluate", images, NETWORK, [True, True]))
+        came.append(student.run("loop", images, NETWORK, {"epochs": 1, "batch_size": 4}, test_images=IMAGES.numpy()))
+    expect.true(not student.mutated, "images and views to be left as they were", "changed ones")
+    settings = ", ".join(sorted(student.changed_settings))
+    expect.true(not settings, "global settings to be left as they were", f"a change of {settings}")
+    expect.true(not any(each["reseeded"] for each in came), "no seed to be set", "a call of torch.manual_seed")

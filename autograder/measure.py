@@ -1,0 +1,85 @@
+"""What checks work out from a submission's outputs: which convention a value follows, what was drawn for a view."""
+import torch
+
+from autograder import expect
+
+
+def one_of(value, options: dict[str, float], *, rtol: float, atol: float, what: str) -> str:
+    """The name of the option that the scalar `value` equals. Equal to none: it is compared with the first."""
+    found = expect.scalar(value, what=what).double()
+    for name, wanted in options.items():
+        wanted = torch.as_tensor(wanted, dtype=torch.float64)
+        if (found - wanted).abs() <= atol + rtol * wanted.abs():
+            return name
+    first = torch.as_tensor(next(iter(options.values())), dtype=torch.float64)
+    expect.close(value, first, rtol=rtol, atol=atol, what=what)
+    raise AssertionError("unreachable: the first option was refused and accepted")
+
+
+def gradients(value, shapes: list[tuple], *, what: str, names: tuple[str, ...]) -> list[torch.Tensor]:
+    """The gradients that `student.gradient` returned, after each was found to be there, of its shape and finite."""
+    found = value if isinstance(value, list) and len(value) == len(names) else [value] * len(names)
+    for grad, name in zip(found, names):
+        one = f"the gradient of {what} with respect to {name}"
+        expect.true(grad is not None, one, f"none: the result does not depend on {name} (is it detached?)")
+    return [expect.tensor(g, s, what=f"the gradient of {what} with respect to {n}") for g, s, n in zip(found, shapes, names)]
+
+
+# What was drawn for a view, read from images made for it.
+
+
+def enough(count: int, n: int, p: float) -> bool:
+    """Whether `count` of `n` independent draws fits a probability p: within 5.5 standard deviations.
+
+    For n ≥ 100 and p in .2….8 a right submission is refused with a probability below 1e-6 (exact binomial tails).
+    """
+    return abs(count - n * p) <= 5.5 * (n * p * (1 - p)) ** 0.5
+
+
+def frequency(happened: torch.Tensor, p: float, what: str) -> None:
+    """`happened`, one bool an image, has probability p for each image on its own."""
+    n, count = len(happened), int(happened.sum())
+    expect.true(enough(count, n, p), f"{what} for about {p:.0%} of the images, drawn for each on its own",
+                f"{count} of {n}")  # fmt: skip
+
+
+def uniform(draws: torch.Tensor, low: float, high: float, slack: float, what: str) -> None:
+    """`draws`, one an image, spread evenly over [low, high]: none outside by more than `slack`, a quarter in each quarter."""
+    smallest, largest = float(draws.min()), float(draws.max())
+    inside = smallest >= low - slack and largest <= high + slack
+    wanted = f"{what} between {low:g} and {high:g}"
+    expect.true(inside, wanted, f"{what} between {smallest:.3g} and {largest:.3g}")
+    quarter = ((draws - low) / (high - low) * 4).floor().clamp(0, 3).long()
+    counts = torch.bincount(quarter, minlength=4)
+    even = all(enough(int(count), len(draws), 0.25) for count in counts)
+    expect.true(even, f"{wanted}, drawn evenly for each image on its own", f"{counts.tolist()} in the four quarters")
+
+
+def ramps(n: int, size: int = 32) -> torch.Tensor:
+    """Images whose red tells the column and whose green tells the row, each from 0 to 1; blue is .5. (n, 3, size, size)."""
+    line = (torch.arange(size) + 0.5) / size
+    red, green = line.expand(size, size), line[:, None].expand(size, size)
+    return torch.stack([red, green, torch.full((size, size), 0.5)]).repeat(n, 1, 1, 1)
+
+
+def crop_boxes(views: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """(width, height, center x, center y) of the crops of `ramps`, as fractions of the image; a mirrored crop has width < 0.
+
+    From the middle half of the view, where no border disturbs; right to a pixel or so for any interpolation.
+    """
+    size = views.shape[-1]
+    a, b = size // 4, size - size // 4  # means over the outer parts of the middle half
+    half = (b - a) // 2
+    across = views[:, 0, a:b, a:b].mean(dim=1)
+    down = views[:, 1, a:b, a:b].mean(dim=2)
+    slopes = [(line[:, half:].mean(1) - line[:, :half].mean(1)) / half * size for line in (across, down)]
+    return slopes[0], slopes[1], across.mean(1), down.mean(1)
+
+
+def hue(pixels: torch.Tensor) -> torch.Tensor:
+    """Hue of HSV in [0, 1) of colors (n, 3) that are not gray."""
+    red, green, blue = pixels.unbind(1)
+    high, chroma = pixels.amax(1), pixels.amax(1) - pixels.amin(1)
+    sector = torch.where(high == red, (green - blue) / chroma,
+                         torch.where(high == green, (blue - red) / chroma + 2, (red - green) / chroma + 4))  # fmt: skip
+    return (sector / 6) % 1

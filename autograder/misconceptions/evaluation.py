@@ -1,0 +1,395 @@
+"""Mistakes in task 4. `_right` is the reference's function, taken while the name still means it."""
+
+import numpy as np
+import torch
+from torch import nn
+
+from autograder.misconceptions import misconception
+from solutions.evaluation import extract_representations, linear_probe, normalize, project_2d
+
+EXTRACT, MAP, PROBE = "evaluation.extract_representations", "evaluation.project_2d", "evaluation.linear_probe"
+
+
+@misconception(
+    EXTRACT,
+    "train mode",
+    "The encoder runs in train mode: batch norm then uses the batch, and the representation of an image depends on the "
+    "images beside it.",
+)
+def without_eval(encoder, images, batch_size=500):
+    with torch.no_grad():
+        return torch.cat([encoder(normalize(batch)) for batch in torch.as_tensor(images).split(batch_size)])
+
+
+@misconception(
+    EXTRACT,
+    "frozen parameters, but train mode",
+    "requires_grad = False stops gradients, not batch norm: in train mode it still uses the batch, and moves its statistics.",
+)
+def frozen_in_train_mode(encoder, images, batch_size=500):
+    for parameter in encoder.parameters():
+        parameter.requires_grad = False
+    return torch.cat([encoder(normalize(batch)) for batch in torch.as_tensor(images).split(batch_size)])
+
+
+@misconception(
+    EXTRACT,
+    "embeddings instead of representations",
+    "What comes back has passed a projector. Representations are what the encoder returns.",
+)
+def embeddings(encoder, images, batch_size=500, _right=extract_representations):
+    y = _right(encoder, images, batch_size)
+    return nn.Linear(y.shape[1], 512)(y).detach()
+
+
+@misconception(
+    EXTRACT,
+    "order lost",
+    "The rows are in another order than the images: labels and indices no longer belong to them. A loader that shuffles "
+    "does this silently.",
+)
+def shuffled(encoder, images, batch_size=500, _right=extract_representations):
+    images = torch.as_tensor(images)
+    return _right(encoder, images[torch.randperm(len(images))], batch_size)
+
+
+@misconception(
+    EXTRACT,
+    "eval mode never undone",
+    "The encoder is left in eval mode: training that goes on afterwards is no longer the same.",
+)
+def left_in_eval(encoder, images, batch_size=500, _right=extract_representations):
+    found = _right(encoder, images, batch_size)
+    encoder.eval()
+    return found
+
+
+@misconception(
+    EXTRACT,
+    "always train mode afterwards",
+    "The encoder is in train mode afterwards, whatever it was in before. Remember the mode, and put it back.",
+)
+def left_in_train(encoder, images, batch_size=500, _right=extract_representations):
+    found = _right(encoder, images, batch_size)
+    encoder.train()
+    return found
+
+
+@misconception(
+    EXTRACT,
+    "gradients recorded",
+    "The representations carry the graph of the whole encoder, for all images. That takes memory, and nobody uses it.",
+)
+def with_gradients(encoder, images, batch_size=500, _right=extract_representations):
+    import contextlib
+    from unittest import mock
+
+    with mock.patch("torch.no_grad", contextlib.nullcontext):
+        return _right(encoder, images, batch_size)
+
+
+@misconception(
+    EXTRACT,
+    "not normalized",
+    "The images are scaled to [0, 1] and not normalized: the encoder was trained on normalized views.",
+)
+def not_normalized(encoder, images, batch_size=500, _right=extract_representations):
+    from unittest import mock
+
+    with mock.patch.dict(globals(), normalize=lambda images: images.permute(0, 3, 1, 2).float() / 255):
+        return _right(encoder, images, batch_size)
+
+
+@misconception(
+    EXTRACT,
+    "not divided by 255",
+    "The encoder gets values up to 255: it was trained on normalized views.",
+)
+def raw_bytes(encoder, images, batch_size=500, _right=extract_representations):
+    from unittest import mock
+
+    with mock.patch.dict(globals(), normalize=lambda images: images.permute(0, 3, 1, 2).float()):
+        return _right(encoder, images, batch_size)
+
+
+@misconception(
+    EXTRACT,
+    "normalized twice",
+    "Mean and standard deviation are taken out twice.",
+)
+def normalized_twice(encoder, images, batch_size=500, _right=extract_representations):
+    from unittest import mock
+
+    def twice(images, _once=normalize):
+        mean, std = torch.tensor([0.4914, 0.4822, 0.4465]), torch.tensor([0.247, 0.243, 0.261])
+        return (_once(images) - mean.view(3, 1, 1)) / std.view(3, 1, 1)
+
+    with mock.patch.dict(globals(), normalize=twice):
+        return _right(encoder, images, batch_size)
+
+
+@misconception(
+    EXTRACT,
+    "augmented",
+    "The representations are those of random views. At test time an image is normalized and nothing else.",
+)
+def augmented(encoder, images, batch_size=500, _right=extract_representations):
+    from unittest import mock
+
+    from .augmentations import augment
+
+    with mock.patch.dict(globals(), normalize=augment):
+        return _right(encoder, images, batch_size)
+
+
+@misconception(
+    EXTRACT,
+    "incomplete last batch dropped",
+    "The images of an incomplete last batch are missing. Every image needs its row.",
+)
+def last_batch_dropped(encoder, images, batch_size=500, _right=extract_representations):
+    size = min(batch_size, len(images))
+    return _right(encoder, images[: len(images) // size * size], batch_size)
+
+
+@misconception(
+    EXTRACT,
+    "last batch only",
+    "Only the representations of the last batch come back.",
+)
+def last_batch_only(encoder, images, batch_size=500, _right=extract_representations):
+    start = (len(images) - 1) // batch_size * batch_size
+    return _right(encoder, images[start:], batch_size)
+
+
+@misconception(
+    EXTRACT,
+    "standardized",
+    "The representations are standardized with their own mean and standard deviation. They should be what the encoder "
+    "returns, else those of two data sets cannot be compared.",
+)
+def standardized(encoder, images, batch_size=500, _right=extract_representations):
+    y = _right(encoder, images, batch_size)
+    return (y - y.mean(dim=0)) / (y.std(dim=0) + 1e-6)
+
+
+@misconception(
+    EXTRACT,
+    "seed set inside",
+    "The seed of torch's global generator is set inside the function: all later draws of the program repeat.",
+)
+def extract_with_seed(encoder, images, batch_size=500, _right=extract_representations):
+    torch.manual_seed(0)
+    return _right(encoder, images, batch_size)
+
+
+@misconception(
+    MAP,
+    "first two columns",
+    "These are the first two columns of the representations. Principal components are the directions of largest variance.",
+)
+def first_columns(representations, method="pca", seed=0, _right=project_2d):
+    return torch.as_tensor(representations)[:, :2] if method == "pca" else _right(representations, method, seed)
+
+
+@misconception(
+    MAP,
+    "not centered",
+    "The mean is not taken out: the first direction then mostly points to it.",
+)
+def not_centered(representations, method="pca", seed=0, _right=project_2d):
+    if method != "pca":
+        return _right(representations, method, seed)
+    u, s, _ = torch.linalg.svd(torch.as_tensor(representations), full_matrices=False)
+    return u[:, :2] * s[:2]
+
+
+@misconception(
+    MAP,
+    "smallest components",
+    "These are the directions of smallest variance. Eigenvalues of a symmetric matrix come in ascending order.",
+)
+def smallest_components(representations, method="pca", seed=0, _right=project_2d):
+    if method != "pca":
+        return _right(representations, method, seed)
+    x = torch.as_tensor(representations)
+    x = x - x.mean(dim=0)
+    return x @ torch.linalg.eigh(x.T @ x)[1][:, :2]
+
+
+@misconception(
+    MAP,
+    "perplexity of 30 for few points",
+    "t-SNE's perplexity must be smaller than the number of points.",
+)
+def fixed_perplexity(representations, method="pca", seed=0, _right=project_2d):
+    from sklearn.manifold import TSNE
+
+    if method != "tsne":
+        return _right(representations, method, seed)
+    return TSNE(perplexity=30, random_state=seed).fit_transform(np.asarray(representations))
+
+
+@misconception(
+    MAP,
+    "seed not used",
+    "t-SNE starts at random, and the argument seed is not used: every call gives another map.",
+)
+def unseeded(representations, method="pca", seed=0, _right=project_2d):
+    from sklearn.manifold import TSNE
+
+    if method != "tsne":
+        return _right(representations, method, seed)
+    x = np.asarray(representations)
+    return TSNE(perplexity=min(30, (len(x) - 1) / 3), init="random").fit_transform(x)
+
+
+@misconception(
+    MAP,
+    "global seed set",
+    "NumPy's or torch's global seed is set inside the function: all later draws of the program repeat. Pass the seed on.",
+)
+def global_seed(representations, method="pca", seed=0, _right=project_2d):
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+    return _right(representations, method, seed)
+
+
+@misconception(
+    MAP,
+    "unknown method not refused",
+    "Any other method is taken for PCA. A misspelled name should be a ValueError.",
+)
+def anything_goes(representations, method="pca", seed=0, _right=project_2d):
+    return _right(representations, method if method == "tsne" else "pca", seed)
+
+
+@misconception(
+    PROBE,
+    "class indices instead of labels",
+    "What comes back are the numbers 0, 1, 2, … of the classes, not the labels that they stand for in train_y.",
+)
+def indices_returned(train_x, train_y, test_x, _right=linear_probe):
+    classes, indices = np.unique(np.asarray(train_y), return_inverse=True)
+    return _right(train_x, indices, test_x)
+
+
+@misconception(
+    PROBE,
+    "numbered in order of appearance",
+    "The classes are numbered as they appear, and translated back as if they were sorted.",
+)
+def order_of_appearance(train_x, train_y, test_x, _right=linear_probe):
+    train_y = np.asarray(train_y)
+    appearance = list(dict.fromkeys(train_y.tolist()))
+    found = _right(train_x, np.array([appearance.index(each) for each in train_y.tolist()]), test_x)
+    return torch.as_tensor(sorted(appearance))[found]
+
+
+@misconception(
+    PROBE,
+    "test rows standardized by their own statistics",
+    "Test rows are standardized with the mean and standard deviation of the test rows. The same row then means something "
+    "else in other company.",
+)
+def own_statistics(train_x, train_y, test_x, _right=linear_probe):
+    train_x, test_x = torch.as_tensor(train_x), torch.as_tensor(test_x)
+    test_x = (test_x - test_x.mean(dim=0)) / (test_x.std(dim=0, correction=0) + 1e-6)
+    return _right((train_x - train_x.mean(dim=0)) / train_x.std(dim=0), train_y, test_x)
+
+
+@misconception(
+    PROBE,
+    "another preprocessing for test rows",
+    "Training rows are scaled and test rows are not. Whatever is done to one has to be done to the other.",
+)
+def only_train_scaled(train_x, train_y, test_x, _right=linear_probe):
+    train_x = torch.as_tensor(train_x)
+    return _right((train_x - 2) * 10, train_y, test_x)
+
+
+@misconception(
+    PROBE,
+    "train and test swapped",
+    "The probe is trained on the test rows.",
+)
+def trained_on_test(train_x, train_y, test_x, _right=linear_probe):
+    count = min(len(train_x), len(test_x))
+    return _right(torch.as_tensor(test_x)[:count], torch.as_tensor(train_y)[:count], test_x)
+
+
+@misconception(
+    PROBE,
+    "predictions for the training rows",
+    "The predictions are those of training rows. The caller asks about the test rows.",
+)
+def predicts_train(train_x, train_y, test_x, _right=linear_probe):
+    return _right(train_x, train_y, train_x)
+
+
+@misconception(
+    PROBE,
+    "softmax before the cross-entropy",
+    "cross_entropy applies the softmax itself. With another one before it the gradient is tiny, and the probe hardly learns.",
+)
+def softmax_before_loss(train_x, train_y, test_x):
+    train_x, test_x = torch.as_tensor(train_x), torch.as_tensor(test_x)
+    classes, targets = torch.as_tensor(train_y).unique(return_inverse=True)
+    layer = nn.Linear(train_x.shape[1], len(classes))
+    optimizer = torch.optim.SGD(layer.parameters(), lr=0.1)
+    for _ in range(200):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(layer(train_x).softmax(dim=1), targets).backward()
+        optimizer.step()
+    return classes[layer(test_x).argmax(dim=1)]
+
+
+@misconception(
+    PROBE,
+    "not trained long enough",
+    "The loss has hardly begun to fall when the training stops. Plot it.",
+)
+def one_epoch(train_x, train_y, test_x):
+    train_x, test_x = torch.as_tensor(train_x), torch.as_tensor(test_x)
+    classes, targets = torch.as_tensor(train_y).unique(return_inverse=True)
+    layer = nn.Linear(train_x.shape[1], len(classes))
+    optimizer = torch.optim.Adam(layer.parameters(), lr=1e-3)
+    for _ in range(10):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(layer(train_x), targets).backward()
+        optimizer.step()
+    return classes[layer(test_x).argmax(dim=1)]
+
+
+@misconception(
+    PROBE,
+    "regression on the label numbers",
+    "The labels are treated as quantities: a class numbered between two others need not lie between them.",
+)
+def regression(train_x, train_y, test_x):
+    train_x, test_x, train_y = (torch.as_tensor(each) for each in (train_x, test_x, train_y))
+    classes, targets = train_y.unique(return_inverse=True)
+    ones = torch.ones(len(train_x), 1)
+    solution = torch.linalg.lstsq(torch.cat([train_x, ones], dim=1), targets[:, None].float()).solution
+    found = (test_x @ solution[:-1] + solution[-1]).squeeze(1).round().long()
+    return classes[found.clamp(0, len(classes) - 1)]
+
+
+@misconception(
+    PROBE,
+    "scores instead of labels",
+    "One score for each class comes back. The caller wants the label of the best.",
+)
+def scores(train_x, train_y, test_x, _right=linear_probe):
+    found = _right(train_x, train_y, test_x)
+    return nn.functional.one_hot(found).float()
+
+
+@misconception(
+    PROBE,
+    "rows changed in place",
+    "The rows that were passed in are changed: the caller's arrays are not yours to write into.",
+)
+def rows_in_place(train_x, train_y, test_x, _right=linear_probe):
+    train_x -= train_x.mean(0)
+    return _right(train_x, train_y, test_x)

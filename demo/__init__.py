@@ -1,0 +1,1 @@
+"""`python -m demo`: the reference learns, three submissions are graded, and one page shows both."""

@@ -1,0 +1,167 @@
+"""See VICReg learn, and three submissions graded: `python -m demo`, then open the page whose path it prints last."""
+
+import argparse
+import base64
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from rich.console import Console
+
+EXIT_OK, EXIT_USAGE, EXIT_FAULT, EXIT_INTERRUPTED = 0, 2, 3, 130
+LEAST = 20  # images a split must have for a probe and a map that mean anything
+TEMPLATES = Path(__file__).parent
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the demo and return its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
+    parser.add_argument("--data", default="shapes", help="shapes, digits, cifar10, mnist or an .npz file (default: shapes)")
+    parser.add_argument("--out", type=Path, default=Path("demo-out"), metavar="DIR", help="default: demo-out")
+    options = parser.parse_args(argv)
+    # Threads that wait for each other should sleep, not spin: on a busy machine spinning made training ten times slower.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from assignment.provided.datasets import DatasetError  # imports PyTorch: not before the options are right
+
+    try:
+        return run(options.data, options.out, Console(highlight=False))
+    except DatasetError as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return EXIT_USAGE
+    except KeyboardInterrupt:
+        print("demo: interrupted; every file that is there is whole", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except OSError as error:
+        print(f"demo: cannot write to {options.out}: {error.strerror or error}", file=sys.stderr)
+        return EXIT_USAGE
+
+
+def run(name: str, out: Path, console: Console) -> int:
+    """Both halves, with the page written after each."""
+    from autograder.sinks.console import scoreboard
+
+    start = time.monotonic()
+    out.mkdir(parents=True, exist_ok=True)
+    results = learn(name, out, console)
+    for features, accuracy in results.accuracies.items():
+        console.print(f"linear probe on {features:<18} {accuracy:.3f}")
+    page = write_page(out, results, [], time.monotonic() - start)
+    console.print()
+    reports = grade_samples(out, console)
+    console.print()
+    console.print(scoreboard(reports))
+    seconds = time.monotonic() - start
+    write_page(out, results, reports, seconds)
+    console.print(f"Everything took {seconds:.0f} s. The page with figures and feedback:")
+    print(page)
+    return EXIT_FAULT if any(report.count("grader_fault") for report in reports) else EXIT_OK
+
+
+# ---- the first half: learning ------------------------------------------------------------------------------
+
+
+def affordable(name: str):
+    """The budget of the training: what leaves the whole demo within three minutes on two cores."""
+    from assignment.provided.datasets import LAPTOP_BUDGET, Budget
+
+    if name == "shapes":
+        return LAPTOP_BUDGET
+    # On CIFAR-10 a wider encoder, which affords fewer epochs in the same time, was a little worse.
+    return Budget(n_train=8192, n_test=1000, epochs=12, batch_size=256, lr=3e-3)
+
+
+def learn(name: str, out: Path, console: Console):
+    """Train and draw. Raises DatasetError when the data cannot be had or are too few."""
+    from assignment.provided.datasets import DatasetError, load
+    from demo.progress import Steps
+    from solutions.reproduce import reproduce
+
+    data, budget = load(name), affordable(name)
+    for split in ("train", "test"):
+        if (count := len(getattr(data, f"x_{split}"))) < LEAST:
+            raise DatasetError(f"{name}: the demo needs at least {LEAST} images in x_{split}, but there are {count}.")
+    console.print(f"Tasks 0 to 4 with the reference, on {data.name}: {in_words(budget, data)}", markup=False, soft_wrap=True)
+    with Steps(console) as steps:
+        return reproduce(data, out / "figures", budget=budget, progress=steps)
+
+
+def in_words(budget, data) -> str:
+    """The budget as the page and the terminal tell it."""
+    train, test = min(budget.n_train, len(data.x_train)), min(budget.n_test, len(data.x_test))
+    sizes = f"{train:,} training and {test:,} test images"
+    return f"{sizes}, {budget.epochs} epochs in batches of {budget.batch_size}, learning rate {budget.lr:g}, the small encoder"
+
+
+# ---- the second half: grading ------------------------------------------------------------------------------
+
+
+def grade_samples(out: Path, console: Console) -> list:
+    """Grade the samples as `python -m autograder grade` does; the reports go to OUT/graded."""
+    from autograder import rubric, sandbox
+    from demo import samples
+    from demo.progress import Steps
+
+    whole, confinement = rubric.load(), sandbox.choose()
+    console.print("Three submissions, as `python -m autograder grade` grades them", markup=False)
+    console.print(f"Sandbox: {confinement.describe()}", markup=False, soft_wrap=True)
+    with tempfile.TemporaryDirectory(prefix="samples-") as folder, Steps(console) as steps:
+        paths = samples.build(Path(folder), whole.files)
+        return [grade_sample(path, out / "graded" / path.name, whole, confinement, steps) for path in paths]
+
+
+def grade_sample(path: Path, out: Path, whole, confinement, steps):
+    from autograder import cli, grading
+
+    step, total, done = f"grading {path.name}", len(whole.items()), 0
+
+    def on_item(_) -> None:
+        nonlocal done
+        done += 1
+        steps(step, done, total)
+
+    steps(step, 0, total)
+    report = grading.grade(path, whole, whole, confinement, on_item)
+    cli.save(report, out)
+    return report
+
+
+# ---- the page ----------------------------------------------------------------------------------------------
+
+CAPTIONS = {
+    "loss": "Question 1. The three terms of the loss: every training batch, and the test images once per epoch.",
+    "maps": "Question 2. Representations of test images in the plane. The colors are the classes, which training never saw.",
+    "probe": "Question 3. One linear layer on frozen features: test accuracy, beside what it makes of features "
+    "that nobody trained.",
+}
+
+
+def write_page(out: Path, results, reports: list, seconds: float) -> Path:
+    """OUT/index.html, with the figures inside it and links to the submissions' reports."""
+    from autograder import report
+    from autograder.sinks import html
+
+    figures = {name: (embedded(results.figures[name]), caption) for name, caption in CAPTIONS.items()}
+    links = {each.submission: f"graded/{each.submission}/report.html" for each in reports}
+    template = html.environment(TEMPLATES).get_template("page.html.jinja")
+    text = template.render(
+        results=results, words=in_words(results.budget, results.data), figures=figures, reports=reports,
+        links=links, seconds=seconds, mistakes=mistakes(),
+    )  # fmt: skip
+    report.write_atomically(out / "index.html", text)
+    return out / "index.html"
+
+
+def embedded(picture: Path) -> str:
+    return "data:image/png;base64," + base64.b64encode(picture.read_bytes()).decode()
+
+
+def mistakes() -> tuple[tuple[str, str], ...]:
+    from demo.samples import MISTAKES
+
+    return MISTAKES
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,44 @@
+"""Progress of named steps: bars on a terminal, plain lines elsewhere."""
+
+import time
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+PLAIN_SECONDS = 5.0  # between two lines about the same step, where there is no terminal
+
+
+class Steps:
+    """Call it with (name of the step, how much is done, how much there is); use it as a context."""
+
+    def __init__(self, console: Console):
+        self.console = console
+        self.tasks, self.started, self.told = {}, {}, {}
+        columns = (TextColumn("{task.description:<34}", markup=False), BarColumn(30), TextColumn("{task.percentage:>3.0f}%"))
+        self.bars = Progress(*columns, TimeElapsedColumn(), console=console) if console.is_terminal else None
+
+    def __enter__(self):
+        if self.bars:
+            self.bars.start()
+        return self
+
+    def __exit__(self, *_):
+        if self.bars:
+            self.bars.stop()
+
+    def __call__(self, step: str, done: int, total: int) -> None:
+        (self.show_bar if self.bars else self.print_line)(step, done, total)
+
+    def show_bar(self, step: str, done: int, total: int) -> None:
+        if step not in self.tasks:
+            self.tasks[step] = self.bars.add_task(step, total=total)
+        self.bars.update(self.tasks[step], completed=done)
+
+    def print_line(self, step: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        if step not in self.started:
+            self.started[step] = self.told[step] = now
+        elif done >= total or now - self.told[step] >= PLAIN_SECONDS:
+            self.told[step] = now
+            line = f"{step:<34} {100 * done // max(total, 1):>3}%  {now - self.started[step]:5.1f} s"
+            self.console.print(line, markup=False, soft_wrap=True)

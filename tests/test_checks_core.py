@@ -1,0 +1,134 @@
+"""The checks of warm-up, augmentations and loss: every known mistake is caught, every other right style passes."""
+import tomllib
+
+import pytest
+import torch
+
+from autograder import measure
+from autograder.misconceptions import entries, name_mistake, override_source
+from autograder.student import Call, LocalChannel, Student, StudentError, reference
+from tests import harness
+from tests.variants import variants
+
+TASKS = ["warmup", "augmentations", "vicreg"]
+MISTAKES = [each for task in TASKS for each in entries(task)]
+VARIANTS = [each for task in TASKS for each in variants(task)]
+EXACT = [each for each in MISTAKES if each.task_module != "augmentations"]
+# Right values with a wrong graph or a side effect: values cannot tell them from the reference.
+SAME_VALUES = {"second view detached", "graph lost on the way through numpy", "no gradient recorded", "one branch detached",
+               "input centered in place", "total as a plain number"}  # fmt: skip
+
+
+def name_of(entry) -> str:
+    return f"{entry.target}: {entry.name}"
+
+
+def failed(outcomes: dict) -> dict:
+    return {item: repr(error) for item, error in outcomes.items() if error is not None}
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_every_item_has_one_check_and_points_add_up(task):
+    with open(harness.ROOT / "autograder" / "rubric.toml", "rb") as file:
+        table = {each["id"]: each for each in tomllib.load(file)["task"]}[task]
+    items = {item["id"]: item["visibility"] for item in table["item"]}
+    assert {check.item: check.visibility for check in harness.checks(task)} == items
+    assert len(harness.checks(task)) == len(items)
+    assert sum(item["points"] for item in table["item"]) == {"warmup": 2, "augmentations": 12, "vicreg": 16}[task]
+    assert all(item["title"] and item["hint"] for item in table["item"])
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_reference_passes(task, tmp_path):
+    with harness.package_with(tmp_path) as package:
+        assert failed(harness.run_checks(package, task)) == {}
+
+
+@pytest.mark.parametrize("entry", VARIANTS, ids=name_of)
+def test_variant_passes(entry, tmp_path):
+    with harness.package_with(tmp_path, entry) as package:
+        assert failed(harness.run_checks(package, entry.task_module)) == {}
+
+
+@pytest.mark.parametrize("entry", MISTAKES, ids=name_of)
+def test_mistake_is_caught(entry, tmp_path):
+    with harness.package_with(tmp_path, entry) as package:
+        outcomes = harness.run_checks(package, entry.task_module, stop=not entry.convention)
+    assert failed(outcomes)
+    if entry.convention:  # told, and no more than its own item lost
+        assert set(failed(outcomes)) == {"vicreg.convention"}
+
+
+@pytest.mark.parametrize("entry", EXACT, ids=name_of)
+def test_diagnosis_names_the_mistake(entry, tmp_path):
+    with harness.package_with(tmp_path, entry) as package, harness.one_thread():
+        for check in harness.checks(entry.task_module):
+            error, student = harness.run_check(check, package)
+            if error is None:
+                continue
+            before = list(student.calls)
+            found = name_mistake(student, entry.target, student.calls)
+            assert found is (None if entry.name in SAME_VALUES else entry)
+            assert len(student.calls) == len(before)
+
+
+@pytest.mark.parametrize("entry", [each for each in VARIANTS if each.task_module != "augmentations"], ids=name_of)
+def test_diagnosis_is_silent_about_right_solutions(entry, tmp_path):
+    with harness.package_with(tmp_path, entry) as package:
+        assert name_mistake(Student(LocalChannel(package)), entry.target, []) is None
+
+
+def test_diagnosis_is_silent_about_unknown_and_random_functions():
+    student = reference()
+    assert name_mistake(student, "augmentations.random_flip", []) is None
+    assert name_mistake(student, "training.train_step", []) is None
+    odd = (Call("call", "vicreg.variance_loss", (torch.ones(3, 2),), {}), "no number")
+    assert name_mistake(student, "vicreg.variance_loss", [odd]) is None
+
+
+class Dead(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("error", [Dead, None])
+def test_diagnosis_swallows_what_a_submission_raises_and_nothing_else(error):
+    class Broken:
+        def request(self, message, seconds=None):
+            if error is None:
+                return {"error": {"type": "ValueError", "bases": ["ValueError"], "message": "no"}}
+            raise error
+
+    student = Student(Broken())
+    if error is None:
+        assert name_mistake(student, "vicreg.covariance_loss", []) is None
+    else:
+        with pytest.raises(Dead):
+            name_mistake(student, "vicreg.covariance_loss", [])
+
+
+def test_lost_gradient_is_named(tmp_path):
+    entry = next(each for each in EXACT if each.name == "no gradient recorded")
+    check = next(each for each in harness.checks("vicreg") if each.item == "vicreg.gradient")
+    with harness.package_with(tmp_path, entry) as package:
+        error, _ = harness.run_check(check, package)
+    assert isinstance(error, StudentError) and error.kind == "no_gradient"
+
+
+def test_override_source_leaves_the_decorator_out():
+    for entry in MISTAKES + VARIANTS:
+        source = override_source(entry)
+        assert "@misconception" not in source and "@variant" not in source
+        compile(source, entry.name, "exec")
+
+
+def test_what_is_told_is_no_code():
+    for entry in MISTAKES:
+        assert entry.told.endswith((".", "?")) and "torch.sqrt" not in entry.told and "return" not in entry.told
+
+
+@pytest.mark.parametrize("n, p", [(120, 0.5), (240, 0.2), (240, 0.8), (240, 0.1768), (400, 0.28), (60, 0.25)])
+def test_a_right_frequency_is_refused_less_than_once_in_a_million(n, p):
+    from scipy.stats import binom
+
+    refused = sum(binom.pmf(k, n, p) for k in range(n + 1) if not measure.enough(k, n, p))
+    assert refused < 1e-6
