@@ -19,8 +19,13 @@ START_SECONDS = 120  # importing PyTorch on a cold disk can take long
 KILL_SECONDS = 5
 KEPT_OUTPUT = 8 * 1024  # bytes of a worker's output that are kept from its start
 WORKER_SOURCE = Path(__file__).parent / "worker"
-# Imported once before forking, when a submission mentions them: each would cost every worker its import time.
-PRELOADABLE = {"torchvision": "assignment.provided.torchvision_compat:import_torchvision", "sklearn": "sklearn.linear_model"}
+# Libraries that the fork server imports once, before it forks the first worker of a task that names them in the
+# rubric; otherwise each worker would pay for them. "optimizers": torch.optim imports its compiler at first use.
+LIBRARIES = {
+    "optimizers": "torch._dynamo",
+    "sklearn": "sklearn.linear_model",
+    "torchvision": "assignment.provided.torchvision_compat:import_torchvision",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +77,6 @@ class ForkServer:
             "code": code,
             "scratch": scratch,
             "package": self.package,
-            "preload": self.preload(),
             "private_pids": self.confinement.mode == "bubblewrap",
             "landlock": sandbox.landlock_rules(self.confinement, self.code, scratch),
         }
@@ -87,30 +91,27 @@ class ForkServer:
         theirs.close()
         self.ready, self.pending = False, b""
 
-    def preload(self) -> list[str]:
+    def wanted(self, libraries: tuple[str, ...]) -> list[str]:
+        """Those of `libraries` that the submission itself imports (and what it cannot help importing)."""
         text = b"\n".join(path.read_bytes() for path in sorted((self.code / self.package).glob("*.py")))
-        pattern = rb"^\s*(import|from)\s+%s\b|import_%s\("
-        return [
-            module
-            for word, module in PRELOADABLE.items()
-            if re.search(pattern % (word.encode(), word.encode()), text, re.MULTILINE)
-        ]
+        mentioned = {name for name in LIBRARIES if re.search(rb"^\s*(import|from)\s+%s\b|import_%s\(" % ((name.encode(),) * 2), text, re.M)}
+        return [LIBRARIES[name] for name in libraries if name == "optimizers" or name in mentioned]
 
     def wait_ready(self) -> None:
         if not self.ready:
             self.expect("ready", START_SECONDS)
             self.ready = True
 
-    def spawn(self, limits: Limits) -> "Worker":
-        """A fresh worker. Raises ServerGone when the sandbox cannot give one."""
+    def spawn(self, limits: Limits, libraries: tuple[str, ...] = ()) -> "Worker":
+        """A fresh worker, with `libraries` (names in LIBRARIES) loaded where they are of use. Raises ServerGone when the sandbox cannot give one."""
         self.wait_ready()
         ours, theirs = socket.socketpair()
         read_end, write_end = os.pipe()
         worker = Worker(self, ours, read_end, limits)
-        command = {"command": "spawn", "limits": dataclasses.asdict(limits)}
+        command = {"command": "spawn", "limits": dataclasses.asdict(limits), "preload": self.wanted(libraries)}
         try:
             socket.send_fds(self.control, [json.dumps(command).encode()], [theirs.fileno(), write_end])
-            self.expect("spawned", KILL_SECONDS)
+            self.expect("spawned", START_SECONDS)
         except (OSError, ServerGone) as error:
             worker.close()
             raise ServerGone(self.last_words() or str(error)) from error

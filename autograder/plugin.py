@@ -1,5 +1,6 @@
 """The pytest plugin that turns checks into verdicts: order, prerequisites, a fresh worker each, and what each outcome means."""
 import collections
+import dataclasses
 import time
 from collections.abc import Callable, Iterator
 
@@ -7,7 +8,7 @@ import pytest
 
 from autograder import messages
 from autograder.expect import Mismatch
-from autograder.forkserver import Crash, ForkServer, ServerGone
+from autograder.forkserver import Crash, ForkServer, ServerGone, Worker
 from autograder.report import ItemResult, clean
 from autograder.rubric import Item, Rubric, RubricError, match_checks
 from autograder.student import NotAttempted, Student, StudentError, reference
@@ -93,22 +94,22 @@ class GradingPlugin:
         if left <= 0:
             seconds = self.rubric.limits["submission_seconds"]
             raise Crash("timeout", f"the time limit of the whole submission ({seconds:g} s) was used up before this item")
-        worker = self.spawn(self.rubric.worker_limits(entry), left)
+        worker = self.spawn(entry, left)
         student = self.students[entry.id] = Student(worker, f"{self.rubric.version}/{entry.id}")
         yield student
         worker.close()
         self.printed[entry.id] = worker.printed()
 
-    def spawn(self, limits, left: float):
-        import dataclasses
-
+    def spawn(self, entry: Item, left: float) -> Worker:
+        limits = self.rubric.worker_limits(entry)
         limits = dataclasses.replace(limits, seconds=min(limits.seconds, left))
+        libraries = self.full_rubric.task_of(entry.id).libraries
         try:
-            return self.server.spawn(limits)
+            return self.server.spawn(limits, libraries)
         except ServerGone:
             self.server.restart()  # an earlier item may have brought it down; that is no reason to lose this one
         try:
-            return self.server.spawn(limits)
+            return self.server.spawn(limits, libraries)
         except ServerGone as error:
             raise GraderFault(f"the sandbox could not start: {error}") from error
 

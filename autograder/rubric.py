@@ -4,7 +4,7 @@ import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 
-from autograder.forkserver import Limits
+from autograder.forkserver import LIBRARIES, Limits
 
 DEFAULT = Path(__file__).with_name("rubric.toml")
 VISIBILITIES = ("public", "hidden")
@@ -32,6 +32,7 @@ class Task:
     number: int
     title: str
     items: tuple[Item, ...]
+    libraries: tuple[str, ...] = ()  # loaded once before the task's workers are forked
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,7 +97,10 @@ def load(path: Path = DEFAULT) -> Rubric:
 
 def parse_task(data: dict) -> Task:
     items = tuple(parse_item(each, data["id"]) for each in data.get("item", []))
-    return Task(data["id"], int(data["number"]), data["title"], items)
+    libraries = tuple(data.get("libraries", ()))
+    if unknown := set(libraries) - set(LIBRARIES):
+        raise ValueError(f"task {data['id']!r} names the unknown library {sorted(unknown)[0]!r}")
+    return Task(data["id"], int(data["number"]), data["title"], items, libraries)
 
 
 def parse_item(data: dict, task: str) -> Item:

@@ -1,4 +1,4 @@
-"""See VICReg learn, and three submissions graded: `python -m demo`, then open the page whose path it prints last."""
+"""See VICReg learn, and three submissions graded: run it, then open the page whose path it prints last."""
 
 import argparse
 import base64
@@ -18,10 +18,11 @@ TEMPLATES = Path(__file__).parent
 def main(argv: list[str] | None = None) -> int:
     """Run the demo and return its exit code."""
     parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
-    parser.add_argument("--data", default="shapes", help="shapes, digits, cifar10, mnist or an .npz file (default: shapes)")
+    names = "shapes, digits, cifar10, mnist or an .npz file (default: shapes)"
+    parser.add_argument("--data", default="shapes", help=names)
     parser.add_argument("--out", type=Path, default=Path("demo-out"), metavar="DIR", help="default: demo-out")
     options = parser.parse_args(argv)
-    # Threads that wait for each other should sleep, not spin: on a busy machine spinning made training ten times slower.
+    # Waiting threads should sleep. Spinning made training ten times slower on a busy machine.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from assignment.provided.datasets import DatasetError  # imports PyTorch: not before the options are right
 
@@ -81,8 +82,10 @@ def learn(name: str, out: Path, console: Console):
     data, budget = load(name), affordable(name)
     for split in ("train", "test"):
         if (count := len(getattr(data, f"x_{split}"))) < LEAST:
-            raise DatasetError(f"{name}: the demo needs at least {LEAST} images in x_{split}, but there are {count}.")
-    console.print(f"Tasks 0 to 4 with the reference, on {data.name}: {in_words(budget, data)}", markup=False, soft_wrap=True)
+            needed = f"the demo needs at least {LEAST} images in x_{split}"
+            raise DatasetError(f"{name}: {needed}, but there are {count}.")
+    heading = f"Tasks 0 to 4 with the reference, on {data.name}: {in_words(budget, data)}"
+    console.print(heading, markup=False, soft_wrap=True)
     with Steps(console) as steps:
         return reproduce(data, out / "figures", budget=budget, progress=steps)
 
@@ -91,7 +94,8 @@ def in_words(budget, data) -> str:
     """The budget as the page and the terminal tell it."""
     train, test = min(budget.n_train, len(data.x_train)), min(budget.n_test, len(data.x_test))
     sizes = f"{train:,} training and {test:,} test images"
-    return f"{sizes}, {budget.epochs} epochs in batches of {budget.batch_size}, learning rate {budget.lr:g}, the small encoder"
+    epochs = f"{budget.epochs} epochs in batches of {budget.batch_size}"
+    return f"{sizes}, {epochs}, learning rate {budget.lr:g}, the small encoder"
 
 
 # ---- the second half: grading ------------------------------------------------------------------------------
@@ -130,10 +134,12 @@ def grade_sample(path: Path, out: Path, whole, confinement, steps):
 # ---- the page ----------------------------------------------------------------------------------------------
 
 CAPTIONS = {
-    "loss": "Question 1. The three terms of the loss: every training batch, and the test images once per epoch.",
-    "maps": "Question 2. Representations of test images in the plane. The colors are the classes, which training never saw.",
-    "probe": "Question 3. One linear layer on frozen features: test accuracy, beside what it makes of features "
-    "that nobody trained.",
+    "views": "Task 1. Training images, each at the left of nine random views of it.",
+    "loss": "Question 1. The terms of the loss: every training batch, and the test images once per epoch.",
+    "maps": "Question 2. Representations of test images in the plane. The colors are the classes, "
+    "which training never saw.",
+    "probe": "Question 3. One linear layer on frozen features: test accuracy, beside what it makes of "
+    "features that nobody trained.",
 }
 
 

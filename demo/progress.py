@@ -14,8 +14,10 @@ class Steps:
     def __init__(self, console: Console):
         self.console = console
         self.tasks, self.started, self.told = {}, {}, {}
-        columns = (TextColumn("{task.description:<34}", markup=False), BarColumn(30), TextColumn("{task.percentage:>3.0f}%"))
-        self.bars = Progress(*columns, TimeElapsedColumn(), console=console) if console.is_terminal else None
+        name = TextColumn("{task.description:<34}", markup=False)
+        percent = TextColumn("{task.percentage:>3.0f}%")
+        bars = Progress(name, BarColumn(30), percent, TimeElapsedColumn(), console=console)
+        self.bars = bars if console.is_terminal else None
 
     def __enter__(self):
         if self.bars:

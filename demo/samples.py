@@ -1,4 +1,4 @@
-"""Three submissions to grade: the reference, the untouched stubs, and the reference with three typical mistakes."""
+"""Three submissions to grade: the reference, the untouched stubs, the reference with three common mistakes."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -39,12 +39,12 @@ def stub(file: str) -> str:
 
 def mistaken(file: str) -> str:
     """The solution, with each mistake in this file put over the right function."""
-    overrides = (override_source(known(*each)) for each in MISTAKES if each[0].startswith(f"{Path(file).stem}."))
-    return solution(file) + "".join(overrides)
+    here = [each for each in MISTAKES if each[0].startswith(f"{Path(file).stem}.")]
+    return solution(file) + "".join(override_source(known(*each)) for each in here)
 
 
 def known(target: str, name: str):
-    """The entry of the register of misconceptions. Raises LookupError, with the names there are, when there is none."""
+    """The entry among the misconceptions. Raises LookupError, naming those there are, when there is none."""
     found = {entry.name: entry for entry in entries(target)}
     if name not in found:
         raise LookupError(f"no misconception {name!r} of {target}; there are: {', '.join(found) or 'none'}")

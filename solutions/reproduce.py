@@ -1,6 +1,6 @@
 """The figures of tasks 0 to 4: train the reference on a data set, look at it, measure it.
 
-Questions 1 to 3 of the exercise: the three terms of the loss, the representations of test images in the plane, and a
+Questions 1 to 3 of the exercise: the terms of the loss, the representations of test images in the plane, and a
 linear probe, beside what the same probe makes of raw pixels and of an untrained encoder.
 """
 
@@ -18,10 +18,10 @@ from matplotlib.figure import Figure
 from torch import nn
 
 from assignment.provided import plots
-from assignment.provided.datasets import Budget, Dataset
+from assignment.provided.datasets import CIFAR_MEAN, CIFAR_STD, Budget, Dataset
 from assignment.provided.models import Projector, make_encoder
 
-from .augmentations import two_views
+from .augmentations import augment, two_views
 from .evaluation import extract_representations, linear_probe, project_2d
 from .training import train_vicreg
 
@@ -33,7 +33,10 @@ VICREG, UNTRAINED, RAW = "VICReg", "untrained encoder", "raw pixels"
 
 @dataclass(frozen=True)
 class Results:
-    """What came out: accuracies of the linear probe by features, and figures by name (PNG; SVG and all numbers beside)."""
+    """What came out: test accuracies of the linear probe by features, and figures by name.
+
+    A figure's path is that of its PNG, which has an SVG beside it, and `results.json` with all numbers.
+    """
 
     data: Dataset  # the part that was used
     budget: Budget
@@ -54,10 +57,10 @@ def reproduce(
     seed: int = 0,
     threads: int = 2,
 ) -> Results:
-    """Train with VICReg within `budget`, and write figures (PNG and SVG) and `results.json` into the folder `out`.
+    """Train with VICReg within `budget`; write figures (PNG and SVG) and `results.json` into `out`.
 
-    encoder: a name for `make_encoder`, or what builds one: () → network from images to representations of 128 columns.
-    progress: called often, see `Progress`. seed: of the weights, the views, the subset of images and the maps.
+    encoder: a name for `make_encoder`, or what builds one: () → network, images to representations (N, 128).
+    progress: called often, see `Progress`. seed: of the weights, views, subset of images and maps.
     threads: of torch, while this runs; what was set before comes back, and so does torch's global generator.
     Every file is written whole or not at all. Raises ValueError for fewer than two images in a split.
     """
@@ -69,7 +72,7 @@ def reproduce(
         accuracies = _baselines(data, network, clock)
         history = _train(data, network, budget, clock)
         y_test, accuracies[VICREG] = _probe_encoder(data, network, clock, f"linear probe: {VICREG}")
-        drawn = _loss_figures(history) | _maps(data, y_test, seed, clock)
+        drawn = {"views": views_figure(data)} | _loss_figures(history) | _maps(data, y_test, seed, clock)
         drawn["probe"] = probe_bars(accuracies, len(data.class_names), data.name)
         with clock.step("figures", len(drawn)) as advance:
             figures = {name: _save(figure, out / f"{name}.png", advance) for name, figure in drawn.items()}
@@ -113,7 +116,7 @@ class _Clock:
 
 @contextmanager
 def _threads(number: int) -> Iterator[None]:
-    """Torch with that many threads, but no more than there are cores: waiting for each other, they would be slower."""
+    """Torch with that many threads, but no more than there are cores to run them."""
     before = torch.get_num_threads()
     torch.set_num_threads(min(number, os.cpu_count() or 1))
     try:
@@ -135,8 +138,8 @@ def _train(data: Dataset, encoder: nn.Module, budget: Budget, clock: _Clock) -> 
             advance()
             return two_views(images[batch])
 
-        options = {"batch_size": budget.batch_size, "lr": budget.lr, "test_images": data.x_test, "views": views}
-        return train_vicreg(encoder, Projector(), images, budget.epochs, **options)
+        options = {"batch_size": budget.batch_size, "lr": budget.lr, "test_images": data.x_test}
+        return train_vicreg(encoder, Projector(), images, budget.epochs, views=views, **options)
 
 
 def _batch_sizes(n: int, batch_size: int) -> list[int]:
@@ -147,7 +150,8 @@ def _baselines(data: Dataset, encoder: nn.Module, clock: _Clock) -> dict[str, fl
     """Accuracies that training has to beat."""
     accuracies = {}
     with clock.step(f"linear probe: {RAW}"):
-        train, test = (torch.from_numpy(x).flatten(1) / 255 for x in (data.x_train[:RAW_ROWS], data.x_test))  # (N, 3072)
+        images = data.x_train[:RAW_ROWS], data.x_test
+        train, test = (torch.from_numpy(x).flatten(1) / 255 for x in images)  # (N, 3072)
         accuracies[RAW] = _accuracy(linear_probe(train, data.y_train[:RAW_ROWS], test), data.y_test)
     _, accuracies[UNTRAINED] = _probe_encoder(data, encoder, clock, f"linear probe: {UNTRAINED}")
     return accuracies
@@ -165,6 +169,7 @@ def _accuracy(predicted: torch.Tensor, labels: np.ndarray) -> float:
 
 
 def _write_numbers(results: Results, path: Path) -> None:
+    history = {split: [terms._asdict() for terms in results.history[split]] for split in results.history}
     numbers = {
         "data": results.data.name,
         "train images": len(results.data.x_train),
@@ -172,7 +177,7 @@ def _write_numbers(results: Results, path: Path) -> None:
         "budget": asdict(results.budget),
         "linear probe": results.accuracies,
         "seconds": results.seconds,
-        "history": {split: [terms._asdict() for terms in results.history[split]] for split in results.history},
+        "history": history,
     }
     unfinished = path.with_name(f".{path.name}")
     unfinished.write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
@@ -180,6 +185,16 @@ def _write_numbers(results: Results, path: Path) -> None:
 
 
 # ---- figures -----------------------------------------------------------------------------------------------
+
+
+def views_figure(data: Dataset, rows: int = 4, views: int = 9) -> Figure:
+    """Training images, each beside random views of it: what the network is told to call the same."""
+    images = torch.from_numpy(data.x_train[:rows])  # (rows, 32, 32, 3)
+    normalized = torch.stack([augment(images) for _ in range(views)], dim=1)  # (rows, views, 3, 32, 32)
+    mean, std = (torch.tensor(values).view(3, 1, 1) for values in (CIFAR_MEAN, CIFAR_STD))
+    pixels = (normalized * std + mean).clamp(0, 1).mul(255).round().to(torch.uint8).permute(0, 1, 3, 4, 2)
+    names = [data.class_names[label] for label in data.y_train[:rows]]
+    return plots.image_grid(torch.cat([images[:, None], pixels], dim=1).numpy(), names)
 
 
 def _loss_figures(history: dict[str, list]) -> dict[str, Figure]:
@@ -216,6 +231,7 @@ def probe_bars(accuracies: dict[str, float], classes: int, title: str = "") -> F
 def _save(figure: Figure, path: Path, advance: Callable[[], None]) -> Path:
     """Write the figure as SVG and as PNG, the latter to `path`, which is returned."""
     for each in (path.with_suffix(".svg"), path):
-        os.replace(plots.save_figure(figure, each.with_name(f".{each.name}")), each)  # whole, also under Ctrl-C
+        unfinished = plots.save_figure(figure, each.with_name(f".{each.name}"))
+        os.replace(unfinished, each)  # whole, also under Ctrl-C
     advance()
     return path

@@ -1,4 +1,4 @@
-"""The web page shows every verdict, and nothing that a student wrote becomes markup; report.json fits its schema."""
+"""The web page: every verdict is told, student text never becomes markup; report.json fits its schema."""
 
 import dataclasses
 import json
@@ -32,7 +32,9 @@ HOSTILE = {
 
 def make_item(verdict="passed", **changes) -> ItemResult:
     done = verdict in ("passed", "grader_fault")
-    made = ItemResult(f"vicreg.{verdict}", f"Title of {verdict}", "public", verdict, 2.0 if done else 0.0, 2.0, seconds=0.25)
+    points = 2.0 if done else 0.0
+    made = ItemResult(f"vicreg.{verdict}", f"Title of {verdict}", "public", verdict, points, 2.0)
+    made.seconds = 0.25
     return dataclasses.replace(made, **changes)
 
 
@@ -75,11 +77,14 @@ def test_each_verdict_has_its_own_word_and_sign(verdict):
 
 
 def test_all_that_the_report_knows_is_on_the_page():
-    item = make_item("failed", message="Expected: 1\nCame:     2", hint="Look there.", misconception="square root missing")
-    report = make_report(item, make_item("passed", visibility="hidden"), notes=["missing files: training.py"])
+    message = "Expected: 1\nCame:     2"
+    item = make_item("failed", message=message, hint="Look there.", misconception="square root missing")
+    hidden = make_item("passed", visibility="hidden")
+    report = make_report(item, hidden, notes=["missing files: training.py"])
     text = Page(html.render(report)).texts["body"]
-    shown = ("alice", "2 of 4 points", "bubblewrap: no network", "missing files: training.py", "Task 2: The VICReg loss")
-    shown += ("Title of failed", "0 of 2", "0.25 s", "known mistake: square root missing", "public", "hidden")
+    shown = ("alice", "2 of 4 points", "bubblewrap: no network", "missing files: training.py")
+    shown += ("Task 2: The VICReg loss", "known mistake: square root missing")
+    shown += ("Title of failed", "0 of 2", "0.25 s", "public", "hidden")
     assert [each for each in shown if each not in text] == []
     assert text.index("Expected: 1") < text.index("Came:     2") < text.index("Hint: Look there.")
 
@@ -92,7 +97,8 @@ def test_nothing_a_student_wrote_becomes_markup(text):
     assert page.tags == harmless.tags
     assert [name for name, _ in page.attributes] == [name for name, _ in harmless.attributes]
     rendered.encode("utf-8")
-    assert not [c for c in rendered if c != "\n" and (ord(c) < 32 or c in "\x7f\u202e\u202c\u2066\u2069\u200f")]
+    invisible = {chr(code) for code in range(32)} - {"\n"} | set("\x7f\u202e\u202c\u2066\u2069\u200f")
+    assert not invisible & set(rendered)
     assert "::error" not in rendered and "##[" not in rendered
 
 
@@ -125,7 +131,8 @@ def test_the_scoreboard_links_to_reports():
     reports = [make_report(make_item("passed")), make_report(make_item("blocked"), submission="<b>bob</b>")]
     page = Page(str(html.scoreboard(reports, {"alice": "graded/alice/report.html"})))
     assert ("href", "graded/alice/report.html") in page.attributes and "b" not in page.tags
-    assert "2 of 2" in page.texts["tr"] and "1 blocked" in page.texts["tr"] and "<b>bob</b>" in page.texts["tr"]
+    shown = ("2 of 2", "1 passed", "1 blocked", "<b>bob</b>")
+    assert [each for each in shown if each not in page.texts["tr"]] == []
 
 
 # ---- the schema --------------------------------------------------------------------------------------------
@@ -139,14 +146,15 @@ def validator() -> jsonschema.Draft202012Validator:
 
 @pytest.mark.parametrize("verdict", VERDICTS)
 def test_a_report_fits_the_schema(verdict):
-    report = make_report(make_item(verdict), make_item("failed", misconception="m", id="vicreg.other"), notes=["n"])
-    validator().validate(json.loads(to_json(report)))
+    other = make_item("failed", misconception="m", id="vicreg.other")
+    validator().validate(json.loads(to_json(make_report(make_item(verdict), other, notes=["n"]))))
 
 
 def test_the_schema_names_the_verdicts_and_every_field():
     schema = validator().schema
     assert schema["$defs"]["item"]["properties"]["verdict"]["enum"] == list(VERDICTS)
-    for part, kind in ((schema, Report), (schema["$defs"]["task"], TaskResult), (schema["$defs"]["item"], ItemResult)):
+    parts = (schema, schema["$defs"]["task"], schema["$defs"]["item"])
+    for part, kind in zip(parts, (Report, TaskResult, ItemResult)):
         names = {field.name for field in dataclasses.fields(kind)}
         assert set(part["properties"]) == set(part["required"]) == names
         assert part["additionalProperties"] is False

@@ -16,6 +16,7 @@ hypothesis.settings.register_profile(
     suppress_health_check=list(hypothesis.HealthCheck),
 )
 hypothesis.settings.load_profile("grading")
+_SHARED = pytest.StashKey[dict]()
 
 
 @pytest.fixture
@@ -26,6 +27,13 @@ def student(request):
         yield new_reference(request.node.name)
     else:
         yield from grader.provide_student(request.node)
+
+
+@pytest.fixture
+def shared(request) -> dict:
+    """What the checks of one submission have in common, such as one training run."""
+    grader = request.config.pluginmanager.get_plugin("grading")
+    return request.config.stash.setdefault(_SHARED, {}) if grader is None else grader.cache
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 Every line that may hold student text starts with a gutter, so that nothing a student prints can pose as ours, or as a
 command to a CI service that reads its log (`::error::`).
 """
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -65,10 +66,10 @@ def summary(console: Console, report: Report, tasks: list[TaskResult] | None = N
 
 def scoreboard(reports: list[Report]) -> Table:
     """One row a submission: points by task, the total, and how many items ended in which verdict."""
-    table = Table(title="Scoreboard", title_justify="left")
+    table = Table(title="Scoreboard", title_justify="left", box=SIMPLE_HEAD, padding=(0, 1))
     table.add_column("submission", overflow="fold")
     for task in reports[0].tasks:
-        table.add_column(task.id, justify="right")
+        table.add_column(task.id, justify="right", overflow="fold")
     table.add_column("total", justify="right", style="bold")
     table.add_column("verdicts", overflow="fold")
     for report in reports:

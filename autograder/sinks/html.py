@@ -1,4 +1,4 @@
-"""The web page: one self-contained HTML file a report. No network, no script, nothing a student wrote becomes markup.
+"""The web page: one self-contained HTML file a report. No network, no script; a student's text stays text.
 
 The template escapes everything; what is marked safe here is our own style sheet and the output of `inert`.
 """
@@ -56,7 +56,7 @@ def environment(*folders: Path) -> jinja2.Environment:
 
 
 def inert(text: str) -> Markup:
-    """Text that anybody may have written, as characters to look at: no tags, no control characters, no log commands."""
+    """Text that anybody may have written, to look at only: no tags, control characters or log commands."""
     # Twice the limit, because the report's own text was already cut at it and says so at its end.
     escaped = str(escape(clean(text, 2 * MAX_TEXT)))
     for command, harmless in LOG_COMMANDS.items():

@@ -28,6 +28,7 @@ class Server:
         self.control.set_inheritable(False)
         self.worker = 0  # its process id; 0 when there is none
         self.next_scan = 0.0
+        self.loaded: set[str] = set()
 
     def run(self) -> None:
         if sys.platform == "linux":
@@ -49,10 +50,26 @@ class Server:
             return False
         command = json.loads(data)
         if command["command"] == "spawn":
+            self.preload(command["preload"])
             self.spawn(fds, command["limits"])
         elif command["command"] == "kill" and self.worker:
             self.end(command.get("reason"))
         return True
+
+    def preload(self, entries: list[str]) -> None:
+        """Import "module", or import it and call its function ("module:function"), once in the server's life."""
+        for entry in entries:
+            if entry in self.loaded:
+                continue
+            self.loaded.add(entry)
+            module, _, function = entry.partition(":")
+            try:
+                imported = importlib.import_module(module)
+                if function:
+                    getattr(imported, function)()
+            except Exception as error:  # the student's own import will say so
+                print(f"could not import {module}: {error}", file=sys.stderr)
+        gc.freeze()  # fewer pages copied after a fork
 
     def spawn(self, fds: list[int], limits: dict) -> None:
         self.limits = limits
@@ -210,25 +227,11 @@ def prctl(option: int, value: int) -> None:
     ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 
 
-def preload(entries: list[str]) -> None:
-    """Import "module", or import it and call its function ("module:function")."""
-    for entry in entries:
-        module, _, function = entry.partition(":")
-        try:
-            imported = importlib.import_module(module)
-            if function:
-                getattr(imported, function)()
-        except Exception as error:  # the student's own import will say so
-            print(f"could not import {module}: {error}", file=sys.stderr)
-
-
 def main() -> None:
     config = json.loads(sys.argv[1])
     sys.path.insert(0, config["code"])
     for name in ("numpy", "torch", "autograder.worker.worker", "autograder.worker.confine"):
         importlib.import_module(name)
-    preload(config["preload"])
-    gc.freeze()  # fewer pages copied after a fork
     Server(config).run()
 
 

@@ -199,7 +199,7 @@ def augment_pillow(images):
             transforms.Normalize(CIFAR_MEAN, CIFAR_STD),
         ]
     )
-    return torch.stack([pipeline(np.array(image)) for image in images])
+    return torch.stack([pipeline(image) for image in np.asarray(images)])
 
 
 @variant("augmentations.augment", "another order, in one expression")

@@ -124,9 +124,10 @@ def test_augment(student, kind):
     low, high = float(views.min()), float(views.max())
     expect.true(low >= -1e-3 and high <= 1 + 1e-3, "views in [0, 1] before the normalization",
                 f"values from {low:.3g} to {high:.3g} where it is undone")  # fmt: skip
-    # Noise has a mean of .5, times a factor in [.6, 1.4] for each image: the mean of 24 images is within .5 ± .1.
+    # Noise has a mean of .5, times a factor in [.6, 1.4] for each image: for 24 images .48 with a deviation of .024.
+    # Integer division gives .00.
     mean = float(views.mean())
-    expect.true(0.38 < mean < 0.62, "a mean of about .5 for noise, the normalization undone", f"{mean:.3g}")
+    expect.true(0.33 < mean < 0.64, "a mean of about .5 for noise, the normalization undone", f"{mean:.3g}")
 
 
 @pytest.mark.item("augmentations.two_views")
