@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import re
+import select
 import shutil
 import socket
 import subprocess
@@ -181,7 +182,8 @@ class Worker:
         self.server, self.requests, self.limits = server, requests, limits
         self.deadline = time.monotonic() + limits.seconds
         self.output, self.output_bytes, self.alive, self.greeted = bytearray(), 0, True, False
-        self.drain = threading.Thread(target=self._drain, args=(output_fd,), daemon=True)
+        self.output_fd = output_fd
+        self.drain = threading.Thread(target=self._drain, daemon=True)
         self.drain.start()
 
     def request(self, message: dict, seconds: float | None = None) -> dict:
@@ -238,11 +240,21 @@ class Worker:
         self.end()
 
     def printed(self) -> str:
-        """The start of what student code wrote to stdout and stderr (call after the worker ended, or any time)."""
+        """The start of what student code has written to stdout and stderr until now."""
+        deadline = time.monotonic() + 0.5
+        while self.drain.is_alive() and not self.drained() and time.monotonic() < deadline:
+            time.sleep(0.002)
         return bytes(self.output).decode("utf-8", errors="replace")
 
-    def _drain(self, fd: int) -> None:
-        with open(fd, "rb", buffering=0) as pipe:
+    def drained(self) -> bool:
+        """Whether the pipe is empty: what was written before the last reply has been read."""
+        try:
+            return not select.select([self.output_fd], [], [], 0)[0]
+        except (OSError, ValueError):  # closed meanwhile
+            return True
+
+    def _drain(self) -> None:
+        with open(self.output_fd, "rb", buffering=0) as pipe:
             while chunk := pipe.read(1 << 20):
                 self.output_bytes += len(chunk)
                 self.output += chunk[: max(0, KEPT_OUTPUT - len(self.output))]

@@ -31,7 +31,7 @@ class GradingPlugin:
         self.left: collections.Counter = collections.Counter()  # how many of an item's parameters are still to run
         self.started: dict[str, float] = {}
         self.students: dict[str, Student] = {}
-        self.printed: dict[str, str] = {}
+        self.workers: dict[str, Worker] = {}
 
     # -- collection -------------------------------------------------------------------------------------------------
 
@@ -95,10 +95,10 @@ class GradingPlugin:
             seconds = self.rubric.limits["submission_seconds"]
             raise Crash("timeout", f"the time limit of the whole submission ({seconds:g} s) was used up before this item")
         worker = self.spawn(entry, left)
+        self.workers[entry.id] = worker
         student = self.students[entry.id] = Student(worker, f"{self.rubric.version}/{entry.id}")
         yield student
         worker.close()
-        self.printed[entry.id] = worker.printed()
 
     def spawn(self, entry: Item, left: float) -> Worker:
         limits = self.rubric.worker_limits(entry)
@@ -127,7 +127,6 @@ class GradingPlugin:
             result = self.pending
             del self.pending
             if result.verdict != "passed" or self.left[entry.id] == 0:
-                self.add_printed(result)
                 self.finish(result)
 
     def judge(self, entry: Item, error: BaseException | None, node) -> ItemResult:
@@ -167,14 +166,15 @@ class GradingPlugin:
         return True
 
     def explained(self, entry: Item, verdict: str, error: BaseException) -> ItemResult:
-        student = self.students.get(entry.id)
+        student, worker = self.students.get(entry.id), self.workers.get(entry.id)
         call = student.calls[-1][0] if student and student.calls else None
-        result = self.new_result(entry, verdict, messages.explain(entry, error, call))
-        if verdict == "failed" and student is not None:
-            known = self.diagnose(student, call)
-            if known is not None:
-                result.misconception = known.name
-                result.message = f"{known.told}\n{result.message}" if entry.visibility == "public" else known.told
+        printed = clean(worker.printed(), messages.MAX_PRINTED) if worker else ""  # before diagnosis makes calls of its own
+        message = messages.explain(entry, error, call, printed)
+        known = self.diagnose(student, call) if verdict == "failed" and student is not None else None
+        if known is not None:
+            message += f"\nThis is what comes of a known mistake, “{known.name}”: {known.told}"
+        result = self.new_result(entry, verdict, message)
+        result.misconception = known.name if known else None
         return result
 
     def diagnose(self, student: Student, call):
@@ -197,12 +197,6 @@ class GradingPlugin:
         return ItemResult(
             entry.id, entry.title, entry.visibility, verdict, earned, entry.points, clean(message), hint, None, seconds
         )
-
-    def add_printed(self, result: ItemResult) -> None:
-        printed = self.printed.get(result.id, "").strip()
-        if printed and result.visibility == "public" and result.verdict in ("failed", "crashed"):
-            text = messages.indent(clean(printed, messages.MAX_PRINTED))
-            result.message = clean(f"{result.message}\nYour code printed:\n{text}")
 
     def finish(self, result: ItemResult) -> None:
         self.results[result.id] = result

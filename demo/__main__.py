@@ -126,7 +126,10 @@ def grade_sample(path: Path, out: Path, whole, confinement, steps):
         steps(step, done, total)
 
     steps(step, 0, total)
-    report = grading.grade(path, whole, whole, confinement, on_item)
+    try:
+        report = grading.grade(path, whole, whole, confinement, on_item)
+    except Exception as error:  # the report says it, and the exit code
+        report = grading.faulted(path.name, whole, confinement, error)
     cli.save(report, out)
     return report
 

@@ -1,4 +1,4 @@
-"""Three submissions to grade: the reference, the untouched stubs, the reference with three common mistakes."""
+"""Three submissions to grade: the reference, the untouched stubs, the reference with three mistakes."""
 
 from collections.abc import Callable
 from pathlib import Path

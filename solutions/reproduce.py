@@ -1,7 +1,7 @@
 """The figures of tasks 0 to 4: train the reference on a data set, look at it, measure it.
 
-Questions 1 to 3 of the exercise: the terms of the loss, the representations of test images in the plane, and a
-linear probe, beside what the same probe makes of raw pixels and of an untrained encoder.
+Questions 1 to 3 of the exercise: the terms of the loss, the representations of test images in the plane, and
+a linear probe, beside what the same probe makes of raw pixels and of an untrained encoder.
 """
 
 import json

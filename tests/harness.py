@@ -129,11 +129,16 @@ def _cases(names: str | list, values) -> list[dict]:
     return rows
 
 
-def run_check(check: Check, package: str) -> tuple[BaseException | None, Student]:
-    """What the check raised (None: it passed), with the student that it had, whose calls are recorded."""
+def run_check(check: Check, package: str, shared: dict | None = None) -> tuple[BaseException | None, Student]:
+    """What the check raised (None: it passed), with the student that it had, whose calls are recorded.
+
+    `shared` is what the checks of one submission have in common; nothing, where it is left out.
+    """
+    shared = {} if shared is None else shared
     for case in check.cases:
         student = Student(LocalChannel(package), seed=check.item)
-        fixtures = {"student": student, "reference": reference("reference/" + check.item, trusted=True)}
+        trusted = reference("reference/" + check.item, trusted=True)
+        fixtures = {"student": student, "reference": trusted, "shared": shared}
         wanted = inspect.signature(check.function).parameters
         try:
             with _grading_profile():

@@ -30,12 +30,10 @@ def item_line(console: Console, result: ItemResult) -> None:
 
 
 def explanation(console: Console, result: ItemResult) -> None:
-    """Why an item did not pass: the known mistake, the message, the hint."""
+    """Why an item did not pass: the message, then the hint."""
     if result.verdict in ("passed", "not_attempted"):
         return
     item_line(console, result)
-    if result.misconception:
-        console.print(Text(f"  │ Known mistake: {result.misconception}", "bold"), soft_wrap=True)
     for line in result.message.splitlines():
         console.print(Text(f"  │ {line}"), soft_wrap=True)
     if result.hint:

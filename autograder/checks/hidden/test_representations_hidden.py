@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from autograder import expect
+from autograder.checks.hidden import thresholds
 from autograder.worker import networks
 
 MEAN, STD = torch.tensor([0.4914, 0.4822, 0.4465]), torch.tensor([0.247, 0.243, 0.261])
@@ -71,3 +72,11 @@ def test_probe_quality(student):
     # The reference has .88; Adam, SGD and L-BFGS with ordinary settings .74 to .88, and .56 where they stop far too
     # early (240 steps of Adam at 1e-3). A softmax before the cross-entropy: SGD .46 at best, mostly under .1.
     expect.true(accuracy >= 0.52, "an accuracy of .52 or more on overlapping clusters", expect.number(accuracy))
+
+
+@pytest.mark.item("representations.probe_accuracy")
+def test_probe_accuracy(student, reference, shared):
+    _, train_y, _, held_out_y = thresholds.data()
+    accuracy = thresholds.accuracy(thresholds.trained(student, reference, shared), train_y, held_out_y)
+    wanted = f"a held-out accuracy of {thresholds.MIN_ACCURACY} or more"
+    expect.true(accuracy >= thresholds.MIN_ACCURACY, wanted, expect.number(accuracy))

@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from autograder import expect, replay
+from autograder.checks.hidden import thresholds
 from autograder.worker import networks
 
 NETWORK = {"features": 4, "dim": 6, "seed": 2}  # no batch norm: a row's embedding depends on its image alone
@@ -152,3 +153,11 @@ def test_last_batch(student):
             replay.terms(entry, 'an entry of history["train"]')
         finite = all(torch.isfinite(each).all() for each in came["after"] if each.is_floating_point())
         expect.true(finite, "parameters and batch-norm statistics to stay finite", "NaN or infinity")
+
+
+@pytest.mark.item("training.no_collapse")
+def test_no_collapse(student, reference, shared):
+    found = thresholds.trained(student, reference, shared)
+    spread, rank = thresholds.spread(found["embeddings"]), thresholds.effective_rank(found["held_out"])
+    expect.true(spread >= thresholds.MIN_SPREAD, "embeddings of different images to differ", f"a spread of {spread:.3f}")
+    expect.true(rank >= thresholds.MIN_RANK, "representations that use several directions", f"an effective rank of {rank:.1f}")
