@@ -24,10 +24,10 @@ demo: $(STAMP)  ## see VICReg learn and three submissions graded; DATA=file.npz 
 	@$(PY) -m demo $(if $(DATA),--data "$(DATA)") --out "$(OUT)"
 
 test: $(STAMP)  ## the fast tests
-	@$(PY) -m pytest -q -m "not slow" $(PYTEST_ARGS)
+	@$(PY) -m pytest -q -n 2 --dist loadfile -m "not slow" $(PYTEST_ARGS)
 
 test-all: $(STAMP)  ## all tests, the slow ones too
-	@$(PY) -m pytest -q $(PYTEST_ARGS)
+	@$(PY) -m pytest -q -n 2 --dist loadfile $(PYTEST_ARGS)
 
 stubs: $(STAMP)  ## make the student's files in assignment/ from solutions/
 	@$(PY) -m release stubs

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from rich.console import Console
+from rich.text import Text
 
 from autograder import grading, report, rubric, sandbox
 from autograder.rubric import RubricError
@@ -139,10 +140,12 @@ def run_grade(options, console: Console) -> int:
     part = full.only(options.tasks)
     confinement = sandbox.choose(options.sandbox, options.require_sandbox)
     names = output_names(options.submissions)
+    if options.out.exists() and not options.out.is_dir():
+        raise UsageError(f"{options.out} is a file; --out names a folder")
     console.print(f"Sandbox: {confinement.describe()}", markup=False, soft_wrap=True)
     reports = []
     for number, (path, name) in enumerate(names.items(), start=1):
-        console.rule(f"{number} of {len(names)}: {name}", align="left")
+        console.rule(Text(f"{number} of {len(names)}: {report.clean(name)}"), align="left")
         result = grade_one(path, part, full, confinement, console)
         result.submission = report.clean(name)
         save(result, options.out / name)

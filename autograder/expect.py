@@ -35,6 +35,8 @@ def tensor(value, shape: tuple | None = None, dtype: torch.dtype | None = None, 
     found = as_tensor(value, what)
     if shape is not None and not fits(found.shape, shape):
         raise Mismatch(f"{what} of shape {shape_text(shape)}", f"shape {shape_text(found.shape)}", values=False)
+    if found.is_complex():  # NaN would slip through below, and comparing would drop the imaginary part
+        raise Mismatch(f"{what} of real numbers", f"dtype {dtype_text(found.dtype)}", values=False)
     if dtype is not None and found.dtype != dtype:
         raise Mismatch(f"{what} of dtype {dtype_text(dtype)}", f"dtype {dtype_text(found.dtype)}", values=False)
     if finite and found.is_floating_point() and not torch.isfinite(found).all():

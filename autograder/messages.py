@@ -94,6 +94,8 @@ def signature(target: str) -> str:
 def released_arguments(target: str) -> ast.arguments | None:
     """The parameters of a function in the release (a submission's own copy is never parsed here)."""
     module, _, function = target.partition(".")
+    if not module.isidentifier():
+        return None
     try:
         tree = ast.parse((RELEASED / f"{module}.py").read_text(encoding="utf-8"))
     except (OSError, SyntaxError):

@@ -1,6 +1,7 @@
 """The pytest plugin that turns checks into verdicts: order, prerequisites, a fresh worker each, and what each outcome means."""
 import collections
 import dataclasses
+import importlib.util
 import time
 from collections.abc import Callable, Iterator
 
@@ -157,6 +158,8 @@ class GradingPlugin:
         return self.new_result(entry, "grader_fault", message=message)
 
     def reference_passes(self, node) -> bool:
+        if importlib.util.find_spec("solutions") is None:
+            return True  # a student's own copy, where no points are at stake
         try:
             trusted = reference(node.name)
             arguments = {name: node.funcargs[name] for name in node._fixtureinfo.argnames}
@@ -169,7 +172,10 @@ class GradingPlugin:
         student, worker = self.students.get(entry.id), self.workers.get(entry.id)
         call = student.calls[-1][0] if student and student.calls else None
         printed = clean(worker.printed(), messages.MAX_PRINTED) if worker else ""  # before diagnosis makes calls of its own
-        message = messages.explain(entry, error, call, printed)
+        try:
+            message = messages.explain(entry, error, call, printed)
+        except Exception:  # a forged reply may hold anything; it may spoil the words, never the verdict
+            message = "Expected: the check to hold\nCame:     something that cannot be shown"
         known = self.diagnose(student, call) if verdict == "failed" and student is not None else None
         if known is not None:
             message += f"\nThis is what comes of a known mistake, “{known.name}”: {known.told}"
@@ -187,7 +193,7 @@ class GradingPlugin:
             return None
         try:
             return name_mistake(student, call.target, list(student.calls))
-        except Crash:
+        except (Crash, Exception):  # the student's code runs once more here: whatever it does, the verdict stands
             return None
 
     def new_result(self, entry: Item, verdict: str, message: str = "") -> ItemResult:

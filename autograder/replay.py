@@ -1,9 +1,10 @@
 """What training should have done, computed from the student's own loss.
 
-The checks of task 3 ask whether the loop is right, not the loss: a student who halves the variance, or made a mistake
-there, has been told so by task 2. So the networks are run on the trusted side, and the student's `vicreg_loss` gives the
-loss of their embeddings, and its gradient.
+The checks of task 3 ask whether the loop is right, not the loss: a student who halves the variance, or made a
+mistake there, has been told so by task 2. So the networks are run on the trusted side, and the student's
+`vicreg_loss` gives the loss of their embeddings, and its gradient.
 """
+
 import contextlib
 from collections.abc import Iterator
 
@@ -34,8 +35,8 @@ def terms(value, what: str) -> dict[str, torch.Tensor]:
 
 
 def close_terms(found: dict, expected: dict, what: str, note: str = "", fields=FIELDS) -> None:
-    # float32 networks and another order of summation give 1e-6; the nearest mistake among those known (the mean over
-    # batches taken over one too many) is off by more than 1e-2.
+    # float32 networks and another order of summation give 1e-6; the nearest mistake among those known (the
+    # mean over batches taken over one too many) is off by more than 1e-2.
     for name in fields:
         expect.close(found[name], expected[name], rtol=1e-3, atol=1e-4, what=f"{what}.{name}", note=note)
 
@@ -53,7 +54,16 @@ def gradients(student, encoder, projector, view_a, view_b, **weights) -> list[to
         parameter.grad = None
     z = [projector(encoder(view)) for view in (view_a, view_b)]
     with unlisted(student):
-        found = student.gradient("vicreg.vicreg_loss", *(each.detach() for each in z), wrt=(0, 1), output="total", **weights)
+        found = student.gradient(
+            "vicreg.vicreg_loss", *(each.detach() for each in z), wrt=(0, 1), output="total", **weights
+        )
+    # Where there is nothing to follow, a loop that does nothing would follow it.
+    flat = not weights and not any(
+        gradient is not None and torch.as_tensor(gradient).any() for gradient in found
+    )
+    expect.true(
+        not flat, "vicreg_loss(z_a, z_b).total to depend on the embeddings", "a gradient of 0 everywhere"
+    )
     for embedding, gradient in zip(z, found, strict=True):
         if gradient is not None:
             what = "the gradient of vicreg_loss(z_a, z_b).total"
@@ -69,9 +79,9 @@ def close_lists(found: list, expected: list, what: str, rtol: float = 1e-3, atol
 
 
 def pairs(tape: list[dict], key: str, batch_size: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
-    """Two by two what passed through a network for the two views of each batch: pass after pass, or both in one pass."""
+    """What passed through a network for the two views of each batch, pass after pass or both in one pass."""
     found = [expect.tensor(each[key], what="what passed through the network") for each in tape]
-    if any(len(each) > batch_size for each in found):
+    if any(len(each) > batch_size for each in found) and not any(len(each) % 2 for each in found):
         return [tuple(each.tensor_split(2)) for each in found]
     if len(found) % 2 or any(len(a) != len(b) for a, b in zip(found[::2], found[1::2])):
         came = f"{len(found)} passes with {', '.join(str(len(each)) for each in found[:8])} rows"

@@ -20,9 +20,9 @@ class StudentError(Exception):
         self.type_name = str(error.get("type", "Exception"))
         self.message = str(error.get("message", ""))
         self.kind = str(error.get("kind", "exception"))
-        self.frames = [frame for frame in error.get("frames") or [] if isinstance(frame, dict)]
-        self.bases = [str(each) for each in error.get("bases") or []]
-        self.near = [str(each) for each in error.get("near") or []]
+        self.frames = [frame for frame in listed(error.get("frames")) if isinstance(frame, dict)]
+        self.bases = [str(each) for each in listed(error.get("bases"))]
+        self.near = [str(each) for each in listed(error.get("near"))]
         self.call = call
 
 
@@ -107,17 +107,18 @@ class Student:
 
     def _raise(self, error, call: Call):
         error = error if isinstance(error, dict) else {}
-        bases = [str(each) for each in error.get("bases") or []]
+        bases = [str(each) for each in listed(error.get("bases"))]
         if self._trusted:
             raise ReferenceFault(f"{call.target}: {error.get('type', error.get('kind'))}: {error.get('message', '')}")
-        if "NotImplementedError" in bases:
-            raise NotAttempted(str(error.get("message", "")))
-        raise error_class(tuple(bases))(error, call)
+        told = error_class(tuple(bases))(error, call)
+        if "NotImplementedError" in bases and raised_by_hand(told.frames):
+            raise NotAttempted(told.message)
+        raise told
 
     def _note_side_effects(self, reply: dict, call: Call) -> None:
         if reply.get("mutated"):
             self.mutated.add(call.target)
-        self.changed_settings.update(str(each) for each in reply.get("changed_settings") or [])
+        self.changed_settings.update(str(each) for each in listed(reply.get("changed_settings")))
 
 
 class ModuleProxy:
@@ -141,10 +142,22 @@ def error_class(bases: tuple[str, ...]) -> type[StudentError]:
         base = getattr(builtins, name, None)
         if isinstance(base, type) and issubclass(base, Exception) and base is not Exception:
             try:
-                return type(f"Student{name}", (StudentError, base), {})
-            except TypeError:  # a built-in of another memory layout (OSError): the plain class will do
-                break
+                joined = type(f"Student{name}", (StudentError, base), {})
+                joined({}, None)
+                return joined
+            except TypeError:  # of another memory layout (OSError) or other arguments (UnicodeDecodeError): its base may do
+                continue
     return StudentError
+
+
+def raised_by_hand(frames: list[dict]) -> bool:
+    """Whether the last line names the exception, as a stub does. PyTorch raises it, too, for a dtype it cannot handle."""
+    return not frames or "NotImplementedError" in str(frames[-1].get("code", ""))
+
+
+def listed(value) -> list:
+    """`value` where it is a list; a worker can put anything in its place."""
+    return value if isinstance(value, list) else []
 
 
 def reference(seed: str = "", trusted: bool = False) -> Student:

@@ -1,8 +1,8 @@
-"""How far apart are right and wrong at the thresholds of the checks that train? `python -m benchmarks.thresholds`
+"""How far apart are right and wrong training at the thresholds? `python -m benchmarks.thresholds`
 
-Trains the reference and known mistakes as the checks do (autograder/checks/hidden/thresholds.py), each with several
-seeds for data, weights and views, and prints what the checks measure. Exits with 1 when the reference misses a threshold,
-or when a mistake passes both checks.
+Trains the reference and known mistakes as the checks do (autograder/checks/hidden/thresholds.py), each with
+several seeds for data, weights and views, and prints what the checks measure. Exits with 1 when the reference
+misses a threshold, or when a mistake passes both checks.
 """
 
 import argparse
@@ -58,24 +58,34 @@ METHODS = {
 def measure(train: Callable, seed: int) -> tuple[float, float, float, float]:
     """Accuracy, spread of the embeddings, effective rank of the representations, and CPU seconds."""
     images, train_y, held_out, held_out_y = thresholds.data(seed)
-    package = SimpleNamespace(training=SimpleNamespace(train_vicreg=train))
+    package = SimpleNamespace(function=lambda target: train)
     start = time.process_time()
     settings = {**thresholds.SETTINGS, "seed": seed}
     found = scenarios.train_on_shapes(package, images, held_out, settings, thresholds.OPTIONS)
     seconds = time.process_time() - start
     accuracy = thresholds.accuracy(found, train_y, held_out_y)
-    return accuracy, thresholds.spread(found["embeddings"]), thresholds.effective_rank(found["held_out"]), seconds
+    return (
+        accuracy,
+        thresholds.spread(found["embeddings"]),
+        thresholds.effective_rank(found["held_out"]),
+        seconds,
+    )
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seeds", type=int, default=10, help="of the reference (default 10)")
     parser.add_argument("--wrong-seeds", type=int, default=5, help="of each mistake (default 5)")
     args = parser.parse_args()
     torch.set_num_threads(1)
     limits = thresholds.MIN_ACCURACY, thresholds.MIN_SPREAD, thresholds.MIN_RANK
     print("thresholds: accuracy {}, spread {}, effective rank {}".format(*limits))
-    print("| | seeds | accuracy | spread | effective rank | CPU seconds |\n|---|---|---|---|---|---|", flush=True)
+    print(
+        "| | seeds | accuracy | spread | effective rank | CPU seconds |\n|---|---|---|---|---|---|",
+        flush=True,
+    )
     missed = 0
     for name, train in METHODS.items():
         rows = [measure(train, seed) for seed in range(args.seeds if name == REFERENCE else args.wrong_seeds)]

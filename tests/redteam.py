@@ -411,7 +411,7 @@ def misses_a_file(folder):
     (folder / "vicreg.py").unlink()
 
 
-@attack(24, lost("failed", "variance_loss(z: torch.Tensor, gamma: float=1.0, eps: float=0.0001)", "you call variance_los or varianse_loss"))
+@attack(24, lost("failed", "variance_loss(z: torch.Tensor, gamma: float=1.0, eps: float=0.0001)", "variance_los"))
 def renames_a_function(folder):
     append(folder, "variance_los = varianse_loss = variance_loss\ndel variance_loss\n")
 

@@ -47,7 +47,7 @@ class Budget:
 
 # For `shapes` with SmallEncoder: at most 45 s on two cores. Calibrated by `python -m benchmarks.shapes`
 # (docs/data.md).
-LAPTOP_BUDGET = Budget(n_train=2048, n_test=1000, epochs=30, batch_size=256, lr=3e-3)
+LAPTOP_BUDGET = Budget(n_train=2048, n_test=1000, epochs=40, batch_size=256, lr=3e-3)
 
 
 @dataclass(frozen=True, eq=False)

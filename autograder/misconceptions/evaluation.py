@@ -13,8 +13,8 @@ EXTRACT, MAP, PROBE = "evaluation.extract_representations", "evaluation.project_
 @misconception(
     EXTRACT,
     "train mode",
-    "The encoder runs in train mode: batch norm then uses the batch, and the representation of an image depends on the "
-    "images beside it.",
+    "The encoder runs in train mode: batch norm then uses the batch, and the representation of an image "
+    "depends on the images beside it.",
 )
 def without_eval(encoder, images, batch_size=500):
     with torch.no_grad():
@@ -24,7 +24,8 @@ def without_eval(encoder, images, batch_size=500):
 @misconception(
     EXTRACT,
     "frozen parameters, but train mode",
-    "requires_grad = False stops gradients, not batch norm: in train mode it still uses the batch, and moves its statistics.",
+    "requires_grad = False stops gradients, not batch norm: in train mode it still uses the batch, and "
+    "moves its statistics.",
 )
 def frozen_in_train_mode(encoder, images, batch_size=500):
     for parameter in encoder.parameters():
@@ -45,8 +46,8 @@ def embeddings(encoder, images, batch_size=500, _right=extract_representations):
 @misconception(
     EXTRACT,
     "order lost",
-    "The rows are in another order than the images: labels and indices no longer belong to them. A loader that shuffles "
-    "does this silently.",
+    "The rows are in another order than the images: labels and indices no longer belong to them. A loader "
+    "that shuffles does this silently.",
 )
 def shuffled(encoder, images, batch_size=500, _right=extract_representations):
     images = torch.as_tensor(images)
@@ -78,7 +79,8 @@ def left_in_train(encoder, images, batch_size=500, _right=extract_representation
 @misconception(
     EXTRACT,
     "gradients recorded",
-    "The representations carry the graph of the whole encoder, for all images. That takes memory, and nobody uses it.",
+    "The representations carry the graph of the whole encoder, for all images. That takes memory, and "
+    "nobody uses it.",
 )
 def with_gradients(encoder, images, batch_size=500, _right=extract_representations):
     import contextlib
@@ -165,8 +167,8 @@ def last_batch_only(encoder, images, batch_size=500, _right=extract_representati
 @misconception(
     EXTRACT,
     "standardized",
-    "The representations are standardized with their own mean and standard deviation. They should be what the encoder "
-    "returns, else those of two data sets cannot be compared.",
+    "The representations are standardized with their own mean and standard deviation. They should be what "
+    "the encoder returns, else those of two data sets cannot be compared.",
 )
 def standardized(encoder, images, batch_size=500, _right=extract_representations):
     y = _right(encoder, images, batch_size)
@@ -186,10 +188,13 @@ def extract_with_seed(encoder, images, batch_size=500, _right=extract_representa
 @misconception(
     MAP,
     "first two columns",
-    "These are the first two columns of the representations. Principal components are the directions of largest variance.",
+    "These are the first two columns of the representations. Principal components are the directions of "
+    "largest variance.",
 )
 def first_columns(representations, method="pca", seed=0, _right=project_2d):
-    return torch.as_tensor(representations)[:, :2] if method == "pca" else _right(representations, method, seed)
+    return (
+        torch.as_tensor(representations)[:, :2] if method == "pca" else _right(representations, method, seed)
+    )
 
 
 @misconception(
@@ -207,7 +212,8 @@ def not_centered(representations, method="pca", seed=0, _right=project_2d):
 @misconception(
     MAP,
     "smallest components",
-    "These are the directions of smallest variance. Eigenvalues of a symmetric matrix come in ascending order.",
+    "These are the directions of smallest variance. Eigenvalues of a symmetric matrix come in ascending "
+    "order.",
 )
 def smallest_components(representations, method="pca", seed=0, _right=project_2d):
     if method != "pca":
@@ -247,7 +253,8 @@ def unseeded(representations, method="pca", seed=0, _right=project_2d):
 @misconception(
     MAP,
     "global seed set",
-    "NumPy's or torch's global seed is set inside the function: all later draws of the program repeat. Pass the seed on.",
+    "NumPy's or torch's global seed is set inside the function: all later draws of the program repeat. "
+    "Pass the seed on.",
 )
 def global_seed(representations, method="pca", seed=0, _right=project_2d):
     np.random.seed(seed)
@@ -267,7 +274,8 @@ def anything_goes(representations, method="pca", seed=0, _right=project_2d):
 @misconception(
     PROBE,
     "class indices instead of labels",
-    "What comes back are the numbers 0, 1, 2, … of the classes, not the labels that they stand for in train_y.",
+    "What comes back are the numbers 0, 1, 2, … of the classes, not the labels that they stand for in "
+    "train_y.",
 )
 def indices_returned(train_x, train_y, test_x, _right=linear_probe):
     classes, indices = np.unique(np.asarray(train_y), return_inverse=True)
@@ -289,8 +297,8 @@ def order_of_appearance(train_x, train_y, test_x, _right=linear_probe):
 @misconception(
     PROBE,
     "test rows standardized by their own statistics",
-    "Test rows are standardized with the mean and standard deviation of the test rows. The same row then means something "
-    "else in other company.",
+    "Test rows are standardized with the mean and standard deviation of the test rows. The same row then "
+    "means something else in other company.",
 )
 def own_statistics(train_x, train_y, test_x, _right=linear_probe):
     train_x, test_x = torch.as_tensor(train_x), torch.as_tensor(test_x)
@@ -330,7 +338,8 @@ def predicts_train(train_x, train_y, test_x, _right=linear_probe):
 @misconception(
     PROBE,
     "softmax before the cross-entropy",
-    "cross_entropy applies the softmax itself. With another one before it the gradient is tiny, and the probe hardly learns.",
+    "cross_entropy applies the softmax itself. With another one before it the gradient is tiny, and the "
+    "probe hardly learns.",
 )
 def softmax_before_loss(train_x, train_y, test_x):
     train_x, test_x = torch.as_tensor(train_x), torch.as_tensor(test_x)

@@ -1,8 +1,9 @@
 """Mistakes in task 3.
 
-`_right` is the reference's function, taken while the name still means it. Where a mistake is a small change in the middle
-of the reference, the entry runs the reference with one of the names that it uses replaced.
+`_right` is the reference's function, taken while the name still means it. Where a mistake is a small change
+in the middle of the reference, the entry runs the reference with one of the names that it uses replaced.
 """
+
 import contextlib
 
 import torch
@@ -27,8 +28,8 @@ STEP, EVALUATE, TRAIN = "training.train_step", "training.evaluate_loss", "traini
 @misconception(
     STEP,
     "gradients not set to zero",
-    "The gradients of earlier batches are still there when the optimizer steps: backward() adds to them. Look at what "
-    "happens to p.grad between two calls.",
+    "The gradients of earlier batches are still there when the optimizer steps: backward() adds to them. "
+    "Look at what happens to p.grad between two calls.",
 )
 def no_zero_grad(encoder, projector, optimizer, view_a, view_b, **weights):
     terms = vicreg_loss(projector(encoder(view_a)), projector(encoder(view_b)), **weights)
@@ -53,8 +54,8 @@ def zero_grad_too_late(encoder, projector, optimizer, view_a, view_b, **weights)
 @misconception(
     STEP,
     "second view ignored",
-    "Both branches get the same view, so the invariance term is 0 and nothing is learned from the augmentation. Follow "
-    "each view to the loss.",
+    "Both branches get the same view, so the invariance term is 0 and nothing is learned from the "
+    "augmentation. Follow each view to the loss.",
 )
 def same_view_twice(encoder, projector, optimizer, view_a, view_b, **weights):
     optimizer.zero_grad()
@@ -67,8 +68,8 @@ def same_view_twice(encoder, projector, optimizer, view_a, view_b, **weights):
 @misconception(
     STEP,
     "second branch detached",
-    "No gradient flows through the second view. VICReg trains both branches alike; a stop-gradient belongs to other "
-    "methods.",
+    "No gradient flows through the second view. VICReg trains both branches alike; a stop-gradient belongs "
+    "to other methods.",
 )
 def detached_branch(encoder, projector, optimizer, view_a, view_b, **weights):
     optimizer.zero_grad()
@@ -83,7 +84,8 @@ def detached_branch(encoder, projector, optimizer, view_a, view_b, **weights):
 @misconception(
     STEP,
     "loss on representations",
-    "The loss compares representations: the projector is left out. Look at which of y and z stands in the equations.",
+    "The loss compares representations: the projector is left out. Look at which of y and z stands in the "
+    "equations.",
 )
 def step_on_representations(encoder, projector, optimizer, view_a, view_b, **weights):
     optimizer.zero_grad()
@@ -118,7 +120,8 @@ def never_steps(encoder, projector, optimizer, view_a, view_b, **weights):
 @misconception(
     STEP,
     "weights not passed on",
-    "train_step takes the weights of the terms and does not hand them to vicreg_loss: an ablation would train the full loss.",
+    "train_step takes the weights of the terms and does not hand them to vicreg_loss: an ablation would "
+    "train the full loss.",
 )
 def weights_dropped(encoder, projector, optimizer, view_a, view_b, **weights):
     optimizer.zero_grad()
@@ -131,12 +134,16 @@ def weights_dropped(encoder, projector, optimizer, view_a, view_b, **weights):
 @misconception(
     STEP,
     "terms returned weighted",
-    "The returned terms are multiplied by their weights. Only total is weighted; the curves of the report are of the "
-    "terms themselves.",
+    "The returned terms are multiplied by their weights. Only total is weighted; the curves of the report "
+    "are of the terms themselves.",
 )
-def weighted_terms(encoder, projector, optimizer, view_a, view_b, inv_weight=25.0, var_weight=25.0, cov_weight=1.0):
+def weighted_terms(
+    encoder, projector, optimizer, view_a, view_b, inv_weight=25.0, var_weight=25.0, cov_weight=1.0
+):
     optimizer.zero_grad()
-    terms = vicreg_loss(projector(encoder(view_a)), projector(encoder(view_b)), inv_weight, var_weight, cov_weight)
+    terms = vicreg_loss(
+        projector(encoder(view_a)), projector(encoder(view_b)), inv_weight, var_weight, cov_weight
+    )
     terms.total.backward()
     optimizer.step()
     total, invariance, variance, covariance = (term.detach() for term in terms)
@@ -172,7 +179,8 @@ def invariance_only(encoder, projector, optimizer, view_a, view_b, **weights):
 @misconception(
     STEP,
     "eval mode during training",
-    "The networks are in eval mode while they train: batch norm then uses its running statistics and never updates them.",
+    "The networks are in eval mode while they train: batch norm then uses its running statistics and never "
+    "updates them.",
 )
 def step_in_eval_mode(encoder, projector, optimizer, view_a, view_b, **weights):
     encoder.eval()
@@ -284,7 +292,9 @@ def one_plain_view(*args, _right=evaluate_loss, **options):
 
     from .warmup import normalize
 
-    with mock.patch.dict(globals(), two_views=lambda images, _both=two_views: (_both(images)[0], normalize(images))):
+    with mock.patch.dict(
+        globals(), two_views=lambda images, _both=two_views: (_both(images)[0], normalize(images))
+    ):
         return _right(*args, **options)
 
 
@@ -372,8 +382,7 @@ def single_row_evaluated(*args, _right=evaluate_loss, **options):
 @misconception(
     EVALUATE,
     "seed set inside",
-    "The seed of torch's global generator is set inside the function: all later draws of the program "
-    "repeat.",
+    "The seed of torch's global generator is set inside the function: all later draws of the program repeat.",
 )
 def evaluate_with_seed(*args, _right=evaluate_loss, **options):
     torch.manual_seed(0)
@@ -400,7 +409,9 @@ def encoder_only(encoder, *args, _right=train_vicreg, **options):
     from unittest import mock
 
     adam = torch.optim.Adam
-    with mock.patch("torch.optim.Adam", lambda parameters, **settings: adam(encoder.parameters(), **settings)):
+    with mock.patch(
+        "torch.optim.Adam", lambda parameters, **settings: adam(encoder.parameters(), **settings)
+    ):
         return _right(encoder, *args, **options)
 
 
@@ -413,7 +424,9 @@ def projector_only(encoder, projector, *args, _right=train_vicreg, **options):
     from unittest import mock
 
     adam = torch.optim.Adam
-    with mock.patch("torch.optim.Adam", lambda parameters, **settings: adam(projector.parameters(), **settings)):
+    with mock.patch(
+        "torch.optim.Adam", lambda parameters, **settings: adam(projector.parameters(), **settings)
+    ):
         return _right(encoder, projector, *args, **options)
 
 
@@ -457,7 +470,9 @@ def other_betas(*args, _right=train_vicreg, **options):
     from unittest import mock
 
     adam = torch.optim.Adam
-    with mock.patch("torch.optim.Adam", lambda parameters, lr, **_: adam(parameters, lr, (0.5, 0.9), weight_decay=1e-6)):
+    with mock.patch(
+        "torch.optim.Adam", lambda parameters, lr, **_: adam(parameters, lr, (0.5, 0.9), weight_decay=1e-6)
+    ):
         return _right(*args, **options)
 
 
@@ -483,7 +498,9 @@ def new_optimizer_each_batch(*args, _right=train_vicreg, **options):
 
     def step(encoder, projector, optimizer, *views, _step=train_step, **weights):
         parameters = [*encoder.parameters(), *projector.parameters()]
-        return _step(encoder, projector, torch.optim.Adam(parameters, optimizer.defaults["lr"]), *views, **weights)
+        return _step(
+            encoder, projector, torch.optim.Adam(parameters, optimizer.defaults["lr"]), *views, **weights
+        )
 
     with mock.patch.dict(globals(), train_step=step):
         return _right(*args, **options)
@@ -530,8 +547,7 @@ def with_replacement(*args, _right=train_vicreg, **options):
 @misconception(
     TRAIN,
     "second view is the first",
-    "The same tensor serves as both views, so the invariance term is 0. Each view needs a draw of its "
-    "own.",
+    "The same tensor serves as both views, so the invariance term is 0. Each view needs a draw of its own.",
 )
 def one_tensor_twice(*args, _right=train_vicreg, **options):
     from unittest import mock
@@ -549,7 +565,9 @@ def one_tensor_twice(*args, _right=train_vicreg, **options):
 def shuffled_pairs(*args, _right=train_vicreg, **options):
     from unittest import mock
 
-    with mock.patch.dict(globals(), two_views=lambda images, _both=two_views: (_both(images)[0], _both(images.roll(1, 0))[1])):
+    with mock.patch.dict(
+        globals(), two_views=lambda images, _both=two_views: (_both(images)[0], _both(images.roll(1, 0))[1])
+    ):
         return _right(*args, **options)
 
 
@@ -613,7 +631,17 @@ def entry_per_epoch(encoder, projector, images, epochs, *args, _right=train_vicr
     "tested after the last epoch only",
     "The test images are evaluated once, at the end. The report shows them once per epoch.",
 )
-def tested_once(encoder, projector, images, epochs, batch_size=256, test_images=None, *args, _right=train_vicreg, **options):
+def tested_once(
+    encoder,
+    projector,
+    images,
+    epochs,
+    batch_size=256,
+    test_images=None,
+    *args,
+    _right=train_vicreg,
+    **options,
+):
     history = _right(encoder, projector, images, epochs, batch_size, None, *args, **options)
     if test_images is not None:
         history["test"].append(evaluate_loss(encoder, projector, test_images, batch_size))
@@ -708,8 +736,7 @@ def own_test_pass_without_augmentation(*args, _right=train_vicreg, **options):
 @misconception(
     TRAIN,
     "seed set inside",
-    "The seed of torch's global generator is set inside the function: all later draws of the program "
-    "repeat.",
+    "The seed of torch's global generator is set inside the function: all later draws of the program repeat.",
 )
 def training_with_seed(*args, _right=train_vicreg, **options):
     torch.manual_seed(42)

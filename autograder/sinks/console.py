@@ -63,16 +63,17 @@ def summary(console: Console, report: Report, tasks: list[TaskResult] | None = N
 
 
 def scoreboard(reports: list[Report]) -> Table:
-    """One row a submission: points by task, the total, and how many items ended in which verdict."""
-    table = Table(title="Scoreboard", title_justify="left", box=SIMPLE_HEAD, padding=(0, 1))
-    table.add_column("submission", overflow="fold")
+    """One row a submission: points by task, the total, and how many items ended in which verdict. Fits 80 columns."""
+    caption = "  ".join(f"{mark} {word}" for mark, word, _ in MARKS.values())
+    table = Table(title="Scoreboard", title_justify="left", box=SIMPLE_HEAD, padding=(0, 1), caption=caption)
+    table.add_column("submission", overflow="fold", max_width=28)
     for task in reports[0].tasks:
-        table.add_column(task.id, justify="right", overflow="fold")
-    table.add_column("total", justify="right", style="bold")
-    table.add_column("verdicts", overflow="fold")
+        number = task.title.partition(":")[0].removeprefix("Task ")
+        table.add_column(f"T{number}\n/{task.max_points:g}", justify="right", no_wrap=True)
+    table.add_column(f"total\n/{reports[0].max_total:g}", justify="right", style="bold", no_wrap=True)
+    table.add_column("items", no_wrap=True)
     for report in reports:
-        points = [f"{task.points:g}/{task.max_points:g}" for task in report.tasks]
-        counts = [f"{report.count(name)} {MARKS[name][1]}" for name in MARKS if report.count(name)]
-        total = f"{report.total:g}/{report.max_total:g}"
-        table.add_row(Text(report.submission), *points, total, ", ".join(counts))
+        points = [f"{task.points:g}" for task in report.tasks]
+        counts = [f"{MARKS[name][0]}{report.count(name)}" for name in MARKS if report.count(name)]
+        table.add_row(Text(report.submission), *points, f"{report.total:g}", " ".join(counts))
     return table

@@ -123,7 +123,7 @@ def same(now, before) -> bool:
 def describe(error: BaseException, package: str) -> dict:
     """An exception as plain data: its type, text, and the frames that lie in the student's files."""
     if isinstance(error, Missing):
-        return {"kind": "missing", "name": error.name, "near": error.near}
+        return {"kind": "missing", "message": error.name, "near": error.near}
     if isinstance(error, NoGradient):
         return {"kind": "no_gradient", "name": str(error)}
     kind = "memory" if is_out_of_memory(error) else "exception"

@@ -1,6 +1,7 @@
 """Tiny networks for the scenarios, which keep a record of what passed through them.
 
-Both sides of the wall build them, with weights from a generator of their own: equal arguments, equal networks.
+Both sides of the wall build them, with weights from a generator of their own: equal arguments give
+equal networks.
 """
 
 import torch
@@ -15,7 +16,7 @@ class Tape(list):
 
 
 class Recorded(nn.Module):
-    """A network that notes every pass: what came in, what went out, in which mode, whether gradients were recorded."""
+    """A network that notes every pass: input, output, mode, and whether gradients were recorded."""
 
     def __init__(self, inner: nn.Module):
         super().__init__()
@@ -45,12 +46,14 @@ class RecordedSGD(torch.optim.SGD):
 
 
 def pair(features: int, dim: int, seed: int, batch_norm: bool = False) -> tuple[nn.Module, nn.Module]:
-    """An encoder, images (batch, 3, H, W) → (batch, features), and a projector, (batch, features) → (batch, dim).
+    """An encoder, images (batch, 3, H, W) → (batch, features), and a projector, → (batch, dim).
 
     Without batch norm a row's embedding depends on its own image alone, in every mode.
     """
     generator = torch.Generator().manual_seed(seed)
-    encoder = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, features), *norm(features, batch_norm))
+    encoder = nn.Sequential(
+        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, features), *norm(features, batch_norm)
+    )
     layers = [nn.Linear(features, dim), *norm(dim, batch_norm), nn.Tanh(), nn.Linear(dim, dim)]
     return Recorded(draw(encoder, generator)), Recorded(draw(nn.Sequential(*layers), generator))
 

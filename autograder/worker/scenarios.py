@@ -1,7 +1,8 @@
 """What runs next to student code where a check needs networks, optimizers or callables.
 
-Each scenario takes the student's package (`package.training.train_step`) and plain data, and returns plain data: what
-happened, never whether it was right. The first paragraph of its docstring is shown to students as the input.
+Each scenario takes the student's package (`package.training.train_step`) and plain data, and returns plain
+data: what happened, never whether it was right. The first paragraph of its docstring is shown to students as
+the input.
 """
 
 import contextlib
@@ -15,17 +16,22 @@ from autograder.worker.invoke import seed_everything
 
 
 def step(package, view_a, view_b, network: dict, weights: dict, times: int = 1) -> dict:
-    """train_step(encoder, projector, optimizer, view_a, view_b, **weights) on tiny networks in train mode, with plain
-    gradient descent over the parameters of both as the optimizer, at learning rate 0.
+    """train_step(encoder, projector, optimizer, view_a, view_b, **weights) on tiny networks in train mode,
+    with plain gradient descent over the parameters of both as the optimizer, at learning rate 0.
 
-    Returns the terms of every call, the gradients at every step of the optimizer, and what passed through the networks.
+    Returns the terms of every call, the gradients at every step of the optimizer, and what passed through the
+    networks.
     """
     encoder, projector = networks.pair(**network)
     optimizer = networks.RecordedSGD(networks.parameters(encoder, projector), lr=0.0)
     terms = []
     with watched_seed() as seed:
         for _ in range(times):
-            terms.append(package.training.train_step(encoder, projector, optimizer, view_a, view_b, **weights))
+            terms.append(
+                package.function("training.train_step")(
+                    encoder, projector, optimizer, view_a, view_b, **weights
+                )
+            )
     return {
         "terms": terms, "steps": optimizer.steps, "modes": networks.modes(encoder, projector),
         "encoder": list(encoder.tape), "projector": list(projector.tape), **seed,
@@ -33,11 +39,12 @@ def step(package, view_a, view_b, network: dict, weights: dict, times: int = 1) 
 
 
 def evaluate(package, images, network: dict, modes: list, batch_size: int | None = None) -> dict:
-    """evaluate_loss(encoder, projector, images, batch_size) on tiny networks, with two_views replaced by random noise on
-    the images.
+    """evaluate_loss(encoder, projector, images, batch_size) on tiny networks, with two_views replaced by
+    one that adds random noise to the images.
 
-    `modes`: whether encoder and projector are in train mode before. Returns the terms, what passed through the
-    networks, the views that were made, and the networks' parameters, statistics and modes before and after.
+    `modes`: whether encoder and projector are in train mode before. Returns the terms, what passed through
+    the networks, the views that were made, and the networks' parameters, statistics and modes before and
+    after.
     """
     encoder, projector = networks.pair(**network)
     encoder.train(modes[0])
@@ -45,8 +52,10 @@ def evaluate(package, images, network: dict, modes: list, batch_size: int | None
     before = state_of(encoder, projector)
     options = {} if batch_size is None else {"batch_size": batch_size}
     with noisy_views(package) as made, watched_seed() as seed:
-        terms = package.training.evaluate_loss(encoder, projector, images, **options)
-    attached = any(getattr(each, "requires_grad", False) for each in terms) if isinstance(terms, tuple) else False
+        terms = package.function("training.evaluate_loss")(encoder, projector, images, **options)
+    attached = (
+        any(getattr(each, "requires_grad", False) for each in terms) if isinstance(terms, tuple) else False
+    )
     touched = any(each.grad is not None for each in networks.parameters(encoder, projector))
     return {
         "terms": terms, "attached": attached or touched, "made": made, "before": before,
@@ -58,9 +67,10 @@ def evaluate(package, images, network: dict, modes: list, batch_size: int | None
 def loop(package, images, network: dict, options: dict, table_a=None, table_b=None, test_images=None) -> dict:
     """train_vicreg(encoder, projector, images, ...) on tiny networks that begin in train mode.
 
-    `options`: epochs, batch_size, lr, weights. With the tables, `views` is a callable that takes rows from them;
-    without, the default is used, and two_views is replaced by random noise on the images. Returns the history, the
-    batches of indices that `views` was asked for, the views that were made, and what passed through the networks.
+    `options`: epochs, batch_size, lr, weights. With the tables, `views` is a callable that takes rows from
+    them; without, the default is used, with such a two_views. Returns the
+    history, the batches of indices that `views` was asked for, the views that were made, and what passed
+    through the networks.
     """
     encoder, projector = networks.pair(**network)
     batches: list[list[int]] = []
@@ -75,7 +85,7 @@ def loop(package, images, network: dict, options: dict, table_a=None, table_b=No
     if test_images is not None:
         options = {**options, "test_images": test_images}
     with noisy_views(package) as made, watched_seed() as seed:
-        history = package.training.train_vicreg(encoder, projector, images, **options)
+        history = package.function("training.train_vicreg")(encoder, projector, images, **options)
     return {
         "history": history, "batches": batches, "made": made, "after": state_of(encoder, projector),
         "encoder": list(encoder.tape), "projector": list(projector.tape), **seed,
@@ -92,7 +102,7 @@ def extract(package, images, network: dict, training: bool, batch_size: int | No
     before = state_of(encoder)
     options = {} if batch_size is None else {"batch_size": batch_size}
     with watched_seed() as seed:
-        found = package.evaluation.extract_representations(encoder, images, **options)
+        found = package.function("evaluation.extract_representations")(encoder, images, **options)
     return {
         "representations": found, "attached": bool(getattr(found, "requires_grad", False)),
         "before": before, "after": state_of(encoder), "modes": networks.modes(encoder),
@@ -101,7 +111,7 @@ def extract(package, images, network: dict, training: bool, batch_size: int | No
 
 
 def project(package, representations, method: str, seed: int) -> dict:
-    """project_2d(representations, method, seed), twice, with the global random generators in two different states.
+    """project_2d(representations, method, seed), twice, with global random generators in different states.
 
     Returns both maps, and whether the global generators were left alone.
     """
@@ -110,35 +120,40 @@ def project(package, representations, method: str, seed: int) -> dict:
         torch.manual_seed(state)
         np.random.seed(state)
         before = torch.get_rng_state(), np.random.get_state()[1].copy()
-        found.append(package.evaluation.project_2d(representations, method=method, seed=seed))
-        kept.append(torch.equal(before[0], torch.get_rng_state()) and np.array_equal(before[1], np.random.get_state()[1]))
+        found.append(package.function("evaluation.project_2d")(representations, method=method, seed=seed))
+        kept.append(
+            torch.equal(before[0], torch.get_rng_state())
+            and np.array_equal(before[1], np.random.get_state()[1])
+        )
     return {"maps": found, "generators_left_alone": all(kept)}
 
 
 def train_on_shapes(package, images, held_out, settings: dict, options: dict) -> dict:
     """train_vicreg on a few hundred images of the data set `shapes`, with your own loss, views and loop.
 
-    Returns, in eval mode, the representations of the training and of the held-out images, and the embeddings of the
-    latter. No labels come here.
+    Returns, in eval mode, the representations of the training and of the held-out images, and the embeddings
+    of the latter. No labels come here.
     """
     from assignment.provided.models import Projector, SmallEncoder
 
     seed_everything(settings["seed"])  # whichever item runs this
     encoder = SmallEncoder(width=settings["width"], dim=settings["features"])
     projector = Projector(in_dim=settings["features"], dim=settings["dim"])
-    package.training.train_vicreg(encoder, projector, images, **options)
+    package.function("training.train_vicreg")(encoder, projector, images, **options)
     train, held_out = features_of(encoder, images), features_of(encoder, held_out)
     with torch.no_grad():
         return {"train": train, "held_out": held_out, "embeddings": projector.eval()(held_out)}
 
 
 def features_of(encoder, images) -> torch.Tensor:
-    """Representations in eval mode, by the grader's own code: what a student's task 4 makes of them is judged there."""
+    """Representations in eval mode, by the grader's own code: a student's task 4 is judged elsewhere."""
     mean, std = torch.tensor([0.4914, 0.4822, 0.4465]), torch.tensor([0.247, 0.243, 0.261])
     encoder.eval()
     with torch.no_grad():
         batches = torch.as_tensor(images).split(256)
-        return torch.cat([encoder(((each.float() / 255 - mean) / std).permute(0, 3, 1, 2)) for each in batches])
+        return torch.cat(
+            [encoder(((each.float() / 255 - mean) / std).permute(0, 3, 1, 2)) for each in batches]
+        )
 
 
 def state_of(*each) -> list[torch.Tensor]:
@@ -156,7 +171,7 @@ def watched_seed() -> Iterator[dict]:
 
 @contextlib.contextmanager
 def noisy_views(package) -> Iterator[list]:
-    """Put cheap random views in the place of the student's augmentations, and keep what was made of which images.
+    """Put cheap random views in the place of the student's augmentations, and keep what was made.
 
     A mistake in task 1 is then no mistake here. The images are told by their first pixel.
     """

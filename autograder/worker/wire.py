@@ -14,7 +14,8 @@ import numpy as np
 import safetensors.torch
 import torch
 
-MAX_FRAME = 512 * 1024 * 1024  # bytes
+MAX_FRAME = 64 * 1024 * 1024  # bytes; the largest of an honest answer, 400 images, takes 5 MB
+MAX_HEADER = 8 * 1024 * 1024  # bytes of JSON, which takes up to 30 times as much memory once it is read
 MAX_NODES = 200_000  # values in one message
 MAX_DEPTH = 32
 _SCALARS = (type(None), bool, int, str)
@@ -46,8 +47,8 @@ def unpack(body: bytes):
     """The value of a frame's body. Raises WireError on anything malformed."""
     try:
         (size,) = struct.unpack_from(">I", body)
-        if size > len(body) - 4:
-            raise WireError("header longer than its frame")
+        if size > min(len(body) - 4, MAX_HEADER):
+            raise WireError("a header longer than its frame or than the limit")
         tree = json.loads(body[4 : 4 + size])
         tensors = safetensors.torch.load(bytes(body[4 + size :]))
         return _decode(tree, tensors, [MAX_NODES], depth=0)

@@ -1,4 +1,5 @@
 """Task 4 in other styles."""
+
 import numpy as np
 import torch
 from torch import nn
@@ -64,7 +65,9 @@ def by_svd(representations, method="pca", seed=0):
         from sklearn.manifold import TSNE
 
         perplexity = min(30, len(x) // 4)
-        return TSNE(n_components=2, perplexity=perplexity, init="pca", random_state=seed).fit_transform(x.numpy())
+        return TSNE(n_components=2, perplexity=perplexity, init="pca", random_state=seed).fit_transform(
+            x.numpy()
+        )
     raise ValueError("method")
 
 
@@ -99,7 +102,11 @@ def adam(train_x, train_y, test_x):
 def sgd(train_x, train_y, test_x):
     from torch.utils.data import DataLoader, TensorDataset
 
-    train_x, train_y, test_x = torch.as_tensor(train_x), torch.as_tensor(train_y).long(), torch.as_tensor(test_x)
+    train_x, train_y, test_x = (
+        torch.as_tensor(train_x),
+        torch.as_tensor(train_y).long(),
+        torch.as_tensor(test_x),
+    )
     layer = nn.Linear(train_x.shape[1], int(train_y.max()) + 1)
     optimizer = torch.optim.SGD(layer.parameters(), lr=0.1, momentum=0.9)
     for _ in range(30):

@@ -1,4 +1,5 @@
 """Task 3 in other styles."""
+
 import numpy as np
 import torch
 
@@ -66,7 +67,10 @@ def unweighted(encoder, projector, images, batch_size=256, **weights):
             if len(batch) < 2:
                 continue
             view_a, view_b = two_views(batch)
-            sums += [float(each) for each in vicreg_loss(projector(encoder(view_a)), projector(encoder(view_b)), **weights)]
+            sums += [
+                float(each)
+                for each in vicreg_loss(projector(encoder(view_a)), projector(encoder(view_b)), **weights)
+            ]
             count += 1
     encoder.train(was_training[0])
     projector.train(was_training[1])
@@ -187,7 +191,9 @@ def own_test_pass(
             for batch in torch.as_tensor(test_images).split(batch_size):
                 if len(batch) > 1:
                     view_a, view_b = two_views(batch)
-                    sums += torch.stack(vicreg_loss(projector(encoder(view_a)), projector(encoder(view_b)))) * len(batch)
+                    sums += torch.stack(
+                        vicreg_loss(projector(encoder(view_a)), projector(encoder(view_b)))
+                    ) * len(batch)
                     count += len(batch)
         test.append(VICRegTerms(*(sums / count).tolist()))
     return {"train": train, "test": test}

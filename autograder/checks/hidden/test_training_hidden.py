@@ -1,4 +1,5 @@
-"""Task 3 with other seeds, sizes and settings; see autograder/replay.py for where the expected values come from."""
+"""Task 3 with other seeds and sizes; autograder/replay.py says where the expected values come from."""
+
 import pytest
 import torch
 
@@ -26,14 +27,22 @@ def test_step_gradient(student):
         view_a, view_b = torch.randn(2, batch, 3, size, size + 1, generator=generator) + 0.5
         expected = replay.gradients(student, *networks.pair(**NETWORK), view_a, view_b, **weights)
         came = student.run("step", view_a, view_b, NETWORK, weights)
-        expect.true(len(came["steps"]) == 1, "one step of the optimizer in a call of train_step", f"{len(came['steps'])}")
+        expect.true(
+            len(came["steps"]) == 1,
+            "one step of the optimizer in a call of train_step",
+            f"{len(came['steps'])}",
+        )
         replay.close_lists(came["steps"][0], expected, "the gradient at the step")
 
 
 @pytest.mark.item("training.evaluate_mean")
 def test_evaluate_mean(student):
     # 11 = 4 + 4 + 3, 9 = 4 + 4 + 1 (a variance of one row is NaN), 8 = 4 + 4
-    for n, images in ((11, random_images(11, 0, 200, 4)), (9, random_images(9, 0, 90, 5).numpy()), (8, random_images(8, 1, 9, 6))):
+    for n, images in (
+        (11, random_images(11, 0, 200, 4)),
+        (9, random_images(9, 0, 90, 5).numpy()),
+        (8, random_images(8, 1, 9, 6)),
+    ):
         came = student.run("evaluate", images, NORMED, [True, True], 4)
         found = replay.terms(came["terms"], "evaluate_loss(...)")
         batches = [pair for pair in replay.pairs(came["projector"], "output", 4) if len(pair[0]) > 1]
@@ -59,17 +68,25 @@ def check_mean(found: dict, expected: list[dict], sizes: list[int]) -> None:
 def test_optimizer(student):
     tables = torch.randn(2, 8, 3, 2, 2, generator=torch.Generator().manual_seed(7))
     images = random_images(8, 0, 80, 8)
-    for options in ({}, {"lr": 0.01, **WEIGHTS}, {"lr": 0.02, "inv_weight": 0.0, "var_weight": 0.0, "cov_weight": 1e-12}):
-        came = student.run("loop", images, NETWORK, {"epochs": 2, "batch_size": 4, **options}, tables[0], tables[1])
+    for options in (
+        {},
+        {"lr": 0.01, **WEIGHTS},
+        {"lr": 0.02, "inv_weight": 0.0, "var_weight": 0.0, "cov_weight": 1e-12},
+    ):
+        came = student.run(
+            "loop", images, NETWORK, {"epochs": 2, "batch_size": 4, **options}, tables[0], tables[1]
+        )
         lr = options.pop("lr", 3e-4)
         pair, before = networks.pair(**NETWORK), networks.pair(**NETWORK)
         replay_loop(student, pair, came["batches"], tables, lr, options)
         moved = [now - then for now, then in zip(came["after"], networks.parameters(*before))]
         expected = [now - then for now, then in zip(networks.parameters(*pair), networks.parameters(*before))]
-        # The four steps move a parameter by about 4 lr. A weight decay of 1e-6 shows where the gradient is (all but)
-        # zero, in the third case: Adam then moves by lr, and without weight decay by nothing.
-        # The last bias is left out: the loss does not depend on it, and Adam makes whole steps of its rounding noise.
-        replay.close_lists(moved[:-1], expected[:-1], "the way that a parameter went in four steps", rtol=0.05, atol=0.1 * lr)
+        # The four steps move a parameter by about 4 lr. A weight decay of 1e-6 shows where the gradient is all
+        # but zero, in the third case: Adam then moves by lr, without weight decay by nothing. The last bias is
+        # left out: the loss does not depend on it, and Adam makes whole steps of its rounding noise.
+        replay.close_lists(
+            moved[:-1], expected[:-1], "the way that a parameter went in four steps", rtol=0.05, atol=0.1 * lr
+        )
 
 
 def replay_loop(student, pair, batches: list, tables, lr: float, weights: dict) -> None:
@@ -91,27 +108,39 @@ def test_history(student):
     came = student.run("loop", images, NORMED, options, tables[0], tables[1], test_images)
     history = came["history"]
     keys = sorted(map(str, history)) if isinstance(history, dict) else None
-    expect.true(keys == ["test", "train"], 'a dict with the keys "train" and "test"', expect.describe(history)[:100])
+    expect.true(
+        keys == ["test", "train"], 'a dict with the keys "train" and "test"', expect.describe(history)[:100]
+    )
     train, test = by_kind(came, tables)
-    expect.true(len(test) == 3, "the test images to be evaluated after each of 3 epochs", f"{len(test)} test passes")
+    expect.true(
+        len(test) == 3, "the test images to be evaluated after each of 3 epochs", f"{len(test)} test passes"
+    )
     for part in test:
         check_test_views(part["encoder"], came["made"])
     batches = [[pair] for pair in replay.pairs(train["projector"], "output", 5)]
     check_entries(student, history["train"], batches, "train")
-    check_entries(student, history["test"], [replay.pairs(part["projector"], "output", 5) for part in test], "test")
+    check_entries(
+        student, history["test"], [replay.pairs(part["projector"], "output", 5) for part in test], "test"
+    )
     alone = student.run("loop", images, NORMED, options, tables[0], tables[1])["history"]
     expect.true(not alone.get("test"), "no test terms without test images", "some")
 
 
 def by_kind(came: dict, tables) -> tuple[dict, list[dict]]:
-    """The passes for training batches, and those for test images by epoch, {"encoder": [...], "projector": [...]} each."""
+    """The passes for training batches, and those for test images by epoch, as lists by network."""
     count = len(came["encoder"])
-    expect.true(count == len(came["projector"]), "the embeddings of every pass to be used", "representations alone")
+    expect.true(
+        count == len(came["projector"]), "the embeddings of every pass to be used", "representations alone"
+    )
     train, test, was_train = {"encoder": [], "projector": []}, [], True
     for encoder, projector in zip(came["encoder"], came["projector"]):
         is_train = encoder["input"].shape[1:] == tables.shape[2:]  # the test images are larger
-        right = all(each["training"] == each["statistics_changed"] == is_train for each in (encoder, projector))
-        expect.true(right, "train mode for training batches and eval mode for test images, throughout", "another mode")
+        right = all(
+            each["training"] == each["statistics_changed"] == is_train for each in (encoder, projector)
+        )
+        expect.true(
+            right, "train mode for training batches and eval mode for test images, throughout", "another mode"
+        )
         if was_train and not is_train:
             test.append({"encoder": [], "projector": []})
         chosen = train if is_train else test[-1]
@@ -124,16 +153,24 @@ def by_kind(came: dict, tables) -> tuple[dict, list[dict]]:
 def check_test_views(passes: list, made: list) -> None:
     """Two different views of each image, and of test images (the first pixel is 150 or more)."""
     for a, b in replay.pairs(passes, "input", 5):
-        expect.true(bool((a != b).any()), "two different random views of the test images", "the same view twice")
+        expect.true(
+            bool((a != b).any()), "two different random views of the test images", "the same view twice"
+        )
     shown = {code for each in made for code in each["images"]}
-    expect.true(min(shown, default=150) >= 150, "the test terms to be those of the test images", "training images")
+    expect.true(
+        min(shown, default=150) >= 150, "the test terms to be those of the test images", "training images"
+    )
 
 
 def check_entries(student, entries, passes: list, name: str) -> None:
     """One entry for each list of pairs in `passes`: the student's own loss of these embeddings."""
     is_list = isinstance(entries, (list, tuple))
     expected = f'history["{name}"] with {len(passes)} entries'
-    expect.true(is_list and len(entries) == len(passes), expected, f"{len(entries) if is_list else type(entries).__name__}")
+    expect.true(
+        is_list and len(entries) == len(passes),
+        expected,
+        f"{len(entries) if is_list else type(entries).__name__}",
+    )
     for entry, pairs in zip(entries, passes):
         found = replay.terms(entry, f'an entry of history["{name}"]')
         check_mean(found, [replay.loss(student, *pair) for pair in pairs], [len(a) for a, _ in pairs])
@@ -144,7 +181,9 @@ def test_last_batch(student):
     for n, batch_size, visited in ((9, 4, (8, 9)), (11, 4, (8, 11)), (4, 4, (4,))):
         images = random_images(n, 0, 100, 12)
         tables = torch.randn(2, n, 3, 2, 2, generator=torch.Generator().manual_seed(13))
-        came = student.run("loop", images, NORMED, {"epochs": 2, "batch_size": batch_size}, tables[0], tables[1])
+        came = student.run(
+            "loop", images, NORMED, {"epochs": 2, "batch_size": batch_size}, tables[0], tables[1]
+        )
         rows = [len(each["input"]) for each in came["encoder"]]
         expect.true(min(rows, default=0) > 1, "batches of two rows or more", f"batches of {rows} rows")
         seen = sum(map(len, came["batches"])) / 2
@@ -159,5 +198,13 @@ def test_last_batch(student):
 def test_no_collapse(student, reference, shared):
     found = thresholds.trained(student, reference, shared)
     spread, rank = thresholds.spread(found["embeddings"]), thresholds.effective_rank(found["held_out"])
-    expect.true(spread >= thresholds.MIN_SPREAD, "embeddings of different images to differ", f"a spread of {spread:.3f}")
-    expect.true(rank >= thresholds.MIN_RANK, "representations that use several directions", f"an effective rank of {rank:.1f}")
+    expect.true(
+        spread >= thresholds.MIN_SPREAD,
+        "embeddings of different images to differ",
+        f"a spread of {spread:.3f}",
+    )
+    expect.true(
+        rank >= thresholds.MIN_RANK,
+        "representations that use several directions",
+        f"an effective rank of {rank:.1f}",
+    )

@@ -1,4 +1,5 @@
 """Task 4 on tiny encoders and a handful of points."""
+
 import pytest
 import torch
 
@@ -7,7 +8,9 @@ from autograder.expect import Mismatch
 from autograder.worker import networks
 
 NETWORK = {"features": 3, "dim": 4, "seed": 0, "batch_norm": True}  # the encoder ends in batch norm
-IMAGES = torch.tensor([[0, 0, 0], [250, 0, 0], [0, 250, 0], [0, 0, 250], [90, 90, 90], [250, 250, 0], [30, 200, 120]])
+IMAGES = torch.tensor(
+    [[0, 0, 0], [250, 0, 0], [0, 250, 0], [0, 0, 250], [90, 90, 90], [250, 250, 0], [30, 200, 120]]
+)
 IMAGES = IMAGES.to(torch.uint8).view(7, 1, 1, 3)  # 7 images of a single pixel
 MEAN, STD = torch.tensor([0.4914, 0.4822, 0.4465]), torch.tensor([0.247, 0.243, 0.261])
 
@@ -22,14 +25,16 @@ def by_hand(images: torch.Tensor, network: dict) -> torch.Tensor:
 def extracted(student, images, network: dict, training: bool, batch_size: int | None) -> torch.Tensor:
     """What a student's extract_representations returned; its type, shape and dtype are right."""
     found = student.run("extract", images, network, training, batch_size)["representations"]
-    return expect.tensor(found, (len(images), network["features"]), torch.float32, what="extract_representations(...)")
+    return expect.tensor(
+        found, (len(images), network["features"]), torch.float32, what="extract_representations(...)"
+    )
 
 
 def check_rows(student, found: torch.Tensor, images: torch.Tensor, network: dict) -> None:
-    """Row i is the representation of image i. A mistake in the student's own `normalize` is judged by task 0."""
+    """Row i is the representation of image i. A mistake in the student's `normalize` is judged by task 0."""
     expected = by_hand(images, network)
-    # Rounding in float32 gives 1e-6, also where batches are of another size; batch norm in train mode, images that are
-    # not normalized or two rows that changed places are off by more than 1e-1.
+    # Rounding in float32 gives 1e-6, also where batches are of another size; batch norm in train mode, images
+    # that are not normalized or two rows that changed places are off by more than 1e-1.
     bounds = {"rtol": 1e-4, "atol": 1e-4, "what": "extract_representations(...)"}
     order = "row i belongs to image i, normalized once, in eval mode"
     try:
@@ -41,7 +46,9 @@ def check_rows(student, found: torch.Tensor, images: torch.Tensor, network: dict
 
 def agrees_with_own_normalize(student, found, images, network: dict) -> bool:
     count = len(student.calls)
-    inputs = expect.tensor(student.warmup.normalize(images), (len(images), 3, *images.shape[1:3]), torch.float32)
+    inputs = expect.tensor(
+        student.warmup.normalize(images), (len(images), 3, *images.shape[1:3]), torch.float32
+    )
     del student.calls[count:]
     with torch.no_grad():
         return torch.allclose(networks.pair(**network)[0].eval()(inputs), found, rtol=1e-4, atol=1e-4)
@@ -60,20 +67,30 @@ def test_state(student):
         came = student.run("extract", IMAGES, NETWORK, training, 3)
         mode = "train" if training else "eval"
         now = "train" if came["modes"][0] else "eval"
-        expect.true(came["modes"] == [training], f"an encoder that was in {mode} mode to be left in it", f"{now} mode")
+        expect.true(
+            came["modes"] == [training], f"an encoder that was in {mode} mode to be left in it", f"{now} mode"
+        )
         same = all(torch.equal(a, b) for a, b in zip(came["before"], came["after"], strict=True))
         expect.true(same, "parameters and batch-norm statistics to stay what they were", "changed ones")
-        expect.true(not came["attached"], "representations without a gradient", "a tensor with requires_grad=True")
-        expect.true(came["trainable"], "an encoder that can still be trained", "parameters with requires_grad=False")
+        expect.true(
+            not came["attached"], "representations without a gradient", "a tensor with requires_grad=True"
+        )
+        expect.true(
+            came["trainable"], "an encoder that can still be trained", "parameters with requires_grad=False"
+        )
 
 
 @pytest.mark.item("representations.map")
 def test_map(student):
     generator = torch.Generator().manual_seed(0)
-    stretch = torch.tensor([[5.0, 0.0, 0.0, 0.0], [0.0, 2.0, 0.0, 0.0], [0.0, 0.0, 0.3, 0.0], [0.0, 0.0, 0.0, 0.1]])
+    stretch = torch.tensor(
+        [[5.0, 0.0, 0.0, 0.0], [0.0, 2.0, 0.0, 0.0], [0.0, 0.0, 0.3, 0.0], [0.0, 0.0, 0.0, 0.1]]
+    )
     turn = torch.linalg.qr(torch.randn(4, 4, generator=generator))[0]
     x = torch.randn(30, 4, generator=generator) @ stretch @ turn + torch.tensor([3.0, -1.0, 2.0, 5.0])
-    found = expect.tensor(student.evaluation.project_2d(x, method="pca"), (30, 2), what='project_2d(x, method="pca")')
+    found = expect.tensor(
+        student.evaluation.project_2d(x, method="pca"), (30, 2), what='project_2d(x, method="pca")'
+    )
     check_pca(found.double(), x.double())
     for method, points in (("pca", x), ("tsne", x[:7].numpy())):
         first, again = student.run("project", points, method, 3)["maps"]
@@ -118,7 +135,11 @@ def labels_of(value, count: int, known: tuple, what: str = "linear_probe(...)") 
     if found.is_floating_point() or found.is_complex() or found.dtype == torch.bool:
         raise Mismatch(f"{what} with integer labels", f"dtype {expect.dtype_text(found.dtype)}", values=False)
     among = set(found.tolist()) <= set(known)
-    expect.true(among, f"labels among those of train_y, {sorted(known)}", f"{sorted(set(found.tolist()) - set(known))[:5]}")
+    expect.true(
+        among,
+        f"labels among those of train_y, {sorted(known)}",
+        f"{sorted(set(found.tolist()) - set(known))[:5]}",
+    )
     return found
 
 
@@ -127,7 +148,9 @@ def clusters(centers, labels, each: int, spread: float, seed: int) -> tuple[torc
     generator = torch.Generator().manual_seed(seed)
     centers, labels = torch.tensor(centers), torch.tensor(labels)
     rows = torch.randperm(len(centers) * each, generator=generator) % len(centers)
-    return centers[rows] + spread * torch.randn(len(rows), centers.shape[1], generator=generator), labels[rows]
+    return centers[rows] + spread * torch.randn(len(rows), centers.shape[1], generator=generator), labels[
+        rows
+    ]
 
 
 CORNERS = [[1.5, 0.0, 0.0], [-1.5, 0.5, 0.0], [0.0, -1.5, 1.0]]
@@ -141,7 +164,9 @@ def test_probe_labels(student):
     for arguments in ((train_x, train_y, test_x), (train_x.numpy(), train_y.numpy(), test_x.numpy())):
         found = labels_of(student.evaluation.linear_probe(*arguments), 12, (3, 7, 40))
         right = "the label of the cluster that each test row lies in"
-        expect.close(found.long(), test_y, rtol=0, atol=0, what="linear_probe(train_x, train_y, test_x)", note=right)
+        expect.close(
+            found.long(), test_y, rtol=0, atol=0, what="linear_probe(train_x, train_y, test_x)", note=right
+        )
 
 
 @pytest.mark.item("representations.side_effects")
@@ -153,7 +178,11 @@ def test_side_effects(student):
         expect.true(left_alone, "project_2d to leave the global random generators alone", "a changed state")
     student.evaluation.linear_probe(train_x, train_y, train_x)
     student.evaluation.linear_probe(train_x.numpy(), train_y.numpy(), train_x.numpy())
-    expect.true(not student.mutated, "arguments to be left as they were", f"changes by {', '.join(sorted(student.mutated))}")
+    expect.true(
+        not student.mutated,
+        "arguments to be left as they were",
+        f"changes by {', '.join(sorted(student.mutated))}",
+    )
     settings = ", ".join(sorted(student.changed_settings))
     expect.true(not settings, "global settings to be left as they were", f"a change of {settings}")
     expect.true(not came["reseeded"], "no seed to be set", "a call of torch.manual_seed")

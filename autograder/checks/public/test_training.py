@@ -1,4 +1,5 @@
-"""Task 3 on tiny networks. The expected loss is that of the student's own `vicreg_loss`: see autograder/replay.py."""
+"""Task 3 on tiny networks. The expected loss comes from the student's own `vicreg_loss`."""
+
 import pytest
 import torch
 
@@ -7,8 +8,12 @@ from autograder.worker import networks
 
 NETWORK = {"features": 3, "dim": 4, "seed": 0}  # no batch norm: a row's embedding depends on its image alone
 NORMED = {"features": 3, "dim": 4, "seed": 1, "batch_norm": True}
-VIEW_A = torch.tensor([[0.5, -1.0, 0.2], [1.5, 0.3, -0.4], [-0.7, 0.8, 1.1], [0.1, -0.6, 0.9]]).view(4, 3, 1, 1)
-VIEW_B = torch.tensor([[0.9, -0.5, 0.0], [1.0, 0.7, -0.8], [-0.2, 1.2, 0.6], [-0.3, -0.1, 1.4]]).view(4, 3, 1, 1)
+VIEW_A = torch.tensor([[0.5, -1.0, 0.2], [1.5, 0.3, -0.4], [-0.7, 0.8, 1.1], [0.1, -0.6, 0.9]]).view(
+    4, 3, 1, 1
+)
+VIEW_B = torch.tensor([[0.9, -0.5, 0.0], [1.0, 0.7, -0.8], [-0.2, 1.2, 0.6], [-0.3, -0.1, 1.4]]).view(
+    4, 3, 1, 1
+)
 # Image i is told by its value, 10 (i + 1); 4 x 4 pixels are enough for the networks above.
 IMAGES = (10 * torch.arange(1, 13, dtype=torch.uint8)).view(12, 1, 1, 1).expand(12, 4, 4, 3).contiguous()
 
@@ -22,7 +27,9 @@ def test_step_terms(student):
             expected = replay.loss(student, projector(encoder(VIEW_A)), projector(encoder(VIEW_B)), **given)
         found = student.run("step", VIEW_A, VIEW_B, NETWORK, given)["terms"][0]
         found = replay.terms(found, "train_step(...)")
-        replay.close_terms(found, expected, "train_step(...)", f"{note}: vicreg_loss of the embeddings of both views")
+        replay.close_terms(
+            found, expected, "train_step(...)", f"{note}: vicreg_loss of the embeddings of both views"
+        )
 
 
 @pytest.mark.item("training.step_update")
@@ -31,10 +38,18 @@ def test_step_update(student):
     came = student.run("step", VIEW_A, VIEW_B, NETWORK, {}, times=2)
     steps = came["steps"]
     expect.true(len(steps) == 2, "two calls of train_step to make 2 steps of the optimizer", f"{len(steps)}")
-    # A gradient kept from the first call doubles that of the second; a branch without gradient loses about half.
-    replay.close_lists(steps[0], expected, "the gradient at the first step (that of total, through both views)")
-    replay.close_lists(steps[1], expected, "the gradient at a second step on the same batch (learning rate 0)")
-    expect.true(came["modes"] == [True, True], "networks that were in train mode to stay in it", "a network in eval mode")
+    # A gradient kept from the first call doubles that of the second; without one branch half is missing.
+    replay.close_lists(
+        steps[0], expected, "the gradient at the first step (that of total, through both views)"
+    )
+    replay.close_lists(
+        steps[1], expected, "the gradient at a second step on the same batch (learning rate 0)"
+    )
+    expect.true(
+        came["modes"] == [True, True],
+        "networks that were in train mode to stay in it",
+        "a network in eval mode",
+    )
     trained = all(each["training"] for each in came["encoder"] + came["projector"])
     expect.true(trained, "both networks in train mode while they see the batch", "a pass in eval mode")
 
@@ -60,9 +75,15 @@ def test_evaluate_views(student):
     came = student.run("evaluate", IMAGES, NETWORK, [True, True])
     inputs = replay.pairs(came["encoder"], "input", 12)
     outputs = replay.pairs(came["projector"], "output", 12)
-    expect.true(sum(len(a) for a, _ in inputs) == 12, "two views of each of the 12 images", f"{len(inputs)} batches")
+    expect.true(
+        sum(len(a) for a, _ in inputs) == 12, "two views of each of the 12 images", f"{len(inputs)} batches"
+    )
     check_pairs(inputs, came["made"])
-    expect.true(len(outputs) == 1, "12 images to be one batch for the projector (batch_size is 256)", f"{len(outputs)}")
+    expect.true(
+        len(outputs) == 1,
+        "12 images to be one batch for the projector (batch_size is 256)",
+        f"{len(outputs)}",
+    )
     expected = replay.loss(student, *outputs[0])
     found = replay.terms(came["terms"], "evaluate_loss(...)")
     replay.close_terms(found, expected, "evaluate_loss(...)", "vicreg_loss of the embeddings of both views")
@@ -73,10 +94,17 @@ def check_pairs(pairs: list, made: list) -> None:
     for a, b in pairs:
         differ = (a != b).flatten(1).any(dim=1).all()
         expect.true(bool(differ), "two different random views of every image", "the same view twice")
-        names = [next((each["images"] for each in made if torch.equal(each["view"], view)), None) for view in (a, b)]
+        names = [
+            next((each["images"] for each in made if torch.equal(each["view"], view)), None)
+            for view in (a, b)
+        ]
         if made:  # else the views are not from `augment` or `two_views`, and cannot be recognized
-            expect.true(None not in names, "the encoder to see views as two_views returns them", "something else")
-            expect.true(names[0] == names[1], "row i of both views to be of the same image", "different images")
+            expect.true(
+                None not in names, "the encoder to see views as two_views returns them", "something else"
+            )
+            expect.true(
+                names[0] == names[1], "row i of both views to be of the same image", "different images"
+            )
 
 
 @pytest.mark.item("training.loop_order")
@@ -121,8 +149,12 @@ def test_side_effects(student):
     came = [student.run("step", VIEW_A, VIEW_B, NETWORK, {})]
     for images in (IMAGES, IMAGES.numpy()):
         came.append(student.run("evaluate", images, NETWORK, [True, True]))
-        came.append(student.run("loop", images, NETWORK, {"epochs": 1, "batch_size": 4}, test_images=IMAGES.numpy()))
+        came.append(
+            student.run("loop", images, NETWORK, {"epochs": 1, "batch_size": 4}, test_images=IMAGES.numpy())
+        )
     expect.true(not student.mutated, "images and views to be left as they were", "changed ones")
     settings = ", ".join(sorted(student.changed_settings))
     expect.true(not settings, "global settings to be left as they were", f"a change of {settings}")
-    expect.true(not any(each["reseeded"] for each in came), "no seed to be set", "a call of torch.manual_seed")
+    expect.true(
+        not any(each["reseeded"] for each in came), "no seed to be set", "a call of torch.manual_seed"
+    )

@@ -1,0 +1,117 @@
+"""Checks of training and representations: every known mistake is caught, every other right style passes."""
+
+import importlib
+import tomllib
+from types import SimpleNamespace
+
+import pytest
+
+from autograder.checks.hidden import thresholds
+from autograder.expect import Mismatch
+from autograder.misconceptions import entries
+from autograder.student import StudentError
+from autograder.worker import scenarios
+from benchmarks.thresholds import METHODS
+from tests import harness
+from tests.variants import variants
+
+POINTS = {"training": 12, "representations": 8}
+TASKS = {"training": "training", "evaluation": "representations"}  # by module
+THRESHOLDS = ("training.no_collapse", "representations.probe_accuracy")  # each takes seconds
+MISTAKES = [each for module in TASKS for each in entries(module)]
+VARIANTS = [each for module in TASKS for each in variants(module)]
+
+
+def name_of(entry) -> str:
+    return f"{entry.target}: {entry.name}"
+
+
+def failures(package: str, task: str, stop: bool = False) -> dict:
+    """What the checks raised, by item, without those that train for seconds; `stop`: only the first."""
+    found: dict = {}
+    with harness.one_thread():
+        for check in harness.checks(task):
+            error = (
+                None if check.item in THRESHOLDS or (stop and found) else harness.run_check(check, package)[0]
+            )
+            found |= {} if error is None else {check.item: error}
+    return found
+
+
+def threshold_failures(package: str) -> set[str]:
+    shared: dict = {}
+    with harness.one_thread():
+        chosen = [check for task in POINTS for check in harness.checks(task) if check.item in THRESHOLDS]
+        return {check.item for check in chosen if harness.run_check(check, package, shared)[0] is not None}
+
+
+@pytest.mark.parametrize("task", POINTS)
+def test_every_item_has_one_check_and_points_add_up(task):
+    with open(harness.ROOT / "autograder" / "rubric.toml", "rb") as file:
+        table = {each["id"]: each for each in tomllib.load(file)["task"]}[task]
+    items = {item["id"]: item["visibility"] for item in table["item"]}
+    assert {check.item: check.visibility for check in harness.checks(task)} == items
+    assert sum(item["points"] for item in table["item"]) == POINTS[task]
+
+
+def test_reference_passes_all_checks_with_one_training_run(tmp_path):
+    with harness.package_with(tmp_path) as package:
+        assert [failures(package, task) for task in POINTS] == [{}, {}]
+        assert threshold_failures(package) == set()
+
+
+@pytest.mark.parametrize("entry", VARIANTS, ids=name_of)
+def test_variant_passes(entry, tmp_path):
+    with harness.package_with(tmp_path, entry) as package:
+        assert failures(package, TASKS[entry.task_module]) == {}
+
+
+@pytest.mark.parametrize("entry", MISTAKES, ids=name_of)
+def test_mistake_is_caught(entry, tmp_path):
+    with harness.package_with(tmp_path, entry) as package:
+        found = failures(package, TASKS[entry.task_module], stop=True)
+    assert found
+    (error,) = found.values()
+    assert isinstance(error, Mismatch | StudentError)
+    assert not isinstance(error, NameError | ImportError), "the entry itself does not run"
+
+
+CONVENTIONS = [each for each in entries("vicreg") if each.convention]
+ODD = {"ε of 1e-3", "norm instead of squared error", "diagonal kept", "branches averaged"}
+ODD_LOSSES = [each for each in entries("vicreg") if each.name in ODD]
+
+
+@pytest.mark.parametrize("entry", [*CONVENTIONS, *ODD_LOSSES, *variants("vicreg.vicreg_loss")], ids=name_of)
+def test_the_loss_is_not_judged_again(entry, tmp_path):
+    """Another convention, or a mistake that task 2 has told, costs nothing in task 3."""
+    with harness.package_with(tmp_path, entry) as package:
+        assert failures(package, "training") == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("entry", [each for each in CONVENTIONS if "|B|" not in each.name], ids=name_of)
+def test_thresholds_accept_other_conventions(entry, tmp_path):
+    with harness.package_with(tmp_path, entry) as package:
+        assert threshold_failures(package) == set()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["untrained", "no variance term", "views of other images"])
+def test_thresholds_tell_wrong_training(name):
+    images, train_y, held_out, held_out_y = thresholds.data()
+    package = SimpleNamespace(function=lambda target: METHODS[name])
+    with harness.one_thread():
+        found = scenarios.train_on_shapes(package, images, held_out, thresholds.SETTINGS, thresholds.OPTIONS)
+    assert thresholds.accuracy(found, train_y, held_out_y) < thresholds.MIN_ACCURACY
+    if name != "views of other images":  # not a collapse
+        assert thresholds.spread(found["embeddings"]) < thresholds.MIN_SPREAD
+
+
+def test_a_failed_training_run_is_not_repeated(tmp_path):
+    with harness.package_with(tmp_path) as package:
+        runs = []
+        importlib.import_module(f"{package}.training").train_vicreg = lambda *args, **options: (
+            runs.append(1) or 1 / 0
+        )
+        assert threshold_failures(package) == set(THRESHOLDS)
+    assert runs == [1]
