@@ -1,6 +1,7 @@
 """`python -m autograder`: `check` for students, `grade` for instructors and CI."""
 import argparse
 import json
+import signal
 import sys
 import time
 from pathlib import Path
@@ -42,6 +43,8 @@ def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit code."""
     options = parser().parse_args(argv)
     console = Console(stderr=options.json, highlight=False)
+    # A job that CI cancels cleans up and keeps what it finished, as under Ctrl-C.
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         return options.run(options, console)
     except (RubricError, SandboxError, UsageError) as error:
@@ -178,7 +181,8 @@ def grade_one(path: Path, part, full, confinement, console: Console):
     except (RubricError, SandboxError):
         raise
     except Exception as error:
-        console.print(f"The grader failed on {path}: {type(error).__name__}: {error}", markup=False, soft_wrap=True)
+        text = report.clean(f"The grader failed on {path}: {type(error).__name__}: {error}")
+        console.print(text.replace("\n", " "), markup=False, soft_wrap=True)
         return grading.faulted(path.name, part, confinement, error)
 
 

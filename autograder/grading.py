@@ -54,15 +54,15 @@ def run_checks(rubric: Rubric, full_rubric: Rubric, server: ForkServer, on_item)
     # Nothing of the surroundings may reach the run: no plugins, no options, no configuration but ours.
     options = ["-c", str(CHECKS / "pytest.ini"), "--rootdir", str(CHECKS), "--import-mode=importlib", "--capture=no"]
     options += ["-p", "no:terminal", "-p", "no:cacheprovider", "-p", "no:warnings", "-p", "no:faulthandler"]
-    with quiet_environment():
-        code = pytest.main([*options, *map(str, folders)], plugins=[Named(plugin)])
-    if code == pytest.ExitCode.INTERRUPTED:
-        raise KeyboardInterrupt
-    if plugin.problems:
-        raise RubricError(plugin.problems[0])
-    missing = [item.id for item in rubric.items() if item.id not in plugin.results]
-    if missing:
-        raise RuntimeError(f"the check of {missing[0]} gave no result (pytest ended with {code!r})")
+    while missing := [item for item in rubric.items() if item.id not in plugin.results]:
+        with quiet_environment():
+            code = pytest.main([*options, *map(str, folders)], plugins=[Named(plugin)])
+        if code == pytest.ExitCode.INTERRUPTED:
+            raise KeyboardInterrupt
+        if plugin.problems:
+            raise RubricError(plugin.problems[0])
+        if stopped_at := [item for item in missing if item.id not in plugin.results]:
+            plugin.give_up(stopped_at[0], f"pytest ended with {code!r}")  # and go on with those after it
     return plugin.results
 
 

@@ -152,7 +152,7 @@ def scenario_text(name: str) -> str:
     from autograder.worker import scenarios
 
     doc = getattr(scenarios, name, None).__doc__ or name
-    return doc.strip().split("\n\n")[0].replace("\n", " ")
+    return " ".join(doc.strip().split("\n\n")[0].split())
 
 
 def as_code(value) -> str:

@@ -51,7 +51,7 @@ class GradingPlugin:
             return
         order = {name: position for position, name in enumerate(self.items)}
         items[:] = sorted((each for each in items if id_of(each) in order), key=lambda each: order[id_of(each)])
-        self.left.update(id_of(each) for each in items)
+        self.left = collections.Counter(id_of(each) for each in items)
 
     def match(self, items: list) -> None:
         names = {id_of(each) for each in items}
@@ -154,8 +154,15 @@ class GradingPlugin:
         if not isinstance(error, GraderFault) and self.reference_passes(node):
             odd = Mismatch("a result that the check can work with", f"one on which it stopped ({type(error).__name__})", False)
             return self.explained(entry, "failed", odd)
-        message = f"The grader could not judge this item ({type(error).__name__}: {error}). No points are lost by it."
-        return self.new_result(entry, "grader_fault", message=message)
+        return self.faulted(entry, f"{type(error).__name__}: {error}")
+
+    def faulted(self, entry: Item, reason: str) -> ItemResult:
+        message = f"The grader could not judge this item ({reason}). No points are lost by it."
+        return self.new_result(entry, "grader_fault", message)
+
+    def give_up(self, entry: Item, reason: str) -> None:
+        """An item at which the run itself broke down."""
+        self.finish(self.faulted(entry, reason))
 
     def reference_passes(self, node) -> bool:
         if importlib.util.find_spec("solutions") is None:

@@ -83,4 +83,4 @@ def grade(folder: Path, rules: rubric.Rubric) -> Report:
         submission.mkdir()
         for name in rules.files:
             (submission / name).write_bytes((folder / name).read_bytes())
-        return grading.grade(submission, rules, rules, sandbox.choose())
+        return grading.grade(submission, rules, rubric.load(), sandbox.choose())

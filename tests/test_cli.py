@@ -132,22 +132,26 @@ def test_help_has_examples():
         assert "examples:" in text and "exit codes:" in text
 
 
-def test_ctrl_c_leaves_valid_files(tmp_path):
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_leaves_valid_files_and_nothing_else(tmp_path, stop):
     for number in range(3):
         reference(tmp_path / f"s{number}")
     command = [sys.executable, "-u", "-m", "autograder", "grade", *(str(tmp_path / f"s{n}") for n in range(3))]
     command += ["--out", str(tmp_path / "out"), "--task", "vicreg"]
-    process = subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    env = {**os.environ, "TMPDIR": str(tmp_path / "tmp")}
+    (tmp_path / "tmp").mkdir()
+    process = subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
     deadline = time.monotonic() + 120
     while not (tmp_path / "out" / "s0" / "report.html").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(stop)
     _, error = process.communicate(timeout=60)
     assert process.returncode == 130 and "interrupted" in error and "Traceback" not in error
     for path in (tmp_path / "out").rglob("*"):
         if path.name == "report.json":
             jsonschema.validate(json.loads(path.read_text()), SCHEMA)
         assert path.is_dir() or path.name in ("report.json", "report.html")
+    assert not list((tmp_path / "tmp").iterdir())
 
 
 def test_watch_runs_again_on_a_save(tmp_path):

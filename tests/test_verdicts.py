@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from autograder import grading, rubric, sandbox
+from autograder.plugin import GradingPlugin
 from autograder.rubric import RubricError
 
 CHECKS = '''
@@ -125,6 +126,20 @@ def test_a_check_that_stumbles_over_a_students_value_is_the_students(grade):
 def test_an_answer_that_changes_from_call_to_call_fails(grade):
     items = grade(GOOD.replace("((a - b) ** 2).mean()", "((a - b) ** 2).mean() + (hash(str(__import__('time').time())) % 2)"))
     assert items["shrunk"].verdict == "failed"
+
+
+def test_a_grader_that_breaks_down_at_one_item_still_judges_the_others(grade, monkeypatch):
+    judge = GradingPlugin.judge
+
+    def breaks_down(self, entry, error, node):
+        if entry.id == "vicreg.shrunk":
+            raise ZeroDivisionError("a defect of the grader")
+        return judge(self, entry, error, node)
+
+    monkeypatch.setattr(GradingPlugin, "judge", breaks_down)
+    items = grade(GOOD.replace("z.sum() * 0", "z.sum() * 0 + 5"))
+    verdicts = [items[name].verdict for name, _ in RULES]
+    assert verdicts == ["passed", "grader_fault", "passed", "failed", "grader_fault"]
 
 
 def test_rubric_and_checks_that_disagree_stop_everything(grade, tmp_path, monkeypatch):

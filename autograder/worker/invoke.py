@@ -63,10 +63,11 @@ class Invoker:
         originals = [copy_of(each) for each in arguments]
         try:
             value = getattr(self, f"_{request['op']}")(request)
+            after = global_settings()
+            changed = [name for name, before in settings.items() if after[name] != before]
+            mutated = [i for i, (now, before) in enumerate(zip(arguments, originals)) if not same(now, before)]
         except BaseException as error:  # SystemExit and KeyboardInterrupt are the student's, too
             return {"error": describe(error, self.package.package_name)}
-        changed = [name for name, before in settings.items() if global_settings()[name] != before]
-        mutated = [i for i, (now, before) in enumerate(zip(arguments, originals)) if not same(now, before)]
         return {"value": value, "mutated": mutated, "changed_settings": changed}
 
     def _call(self, request: dict):

@@ -81,9 +81,9 @@ def test_optimizer(student):
         replay_loop(student, pair, came["batches"], tables, lr, options)
         moved = [now - then for now, then in zip(came["after"], networks.parameters(*before))]
         expected = [now - then for now, then in zip(networks.parameters(*pair), networks.parameters(*before))]
-        # The four steps move a parameter by about 4 lr. A weight decay of 1e-6 shows where the gradient is all
-        # but zero, in the third case: Adam then moves by lr, without weight decay by nothing. The last bias is
-        # left out: the loss does not depend on it, and Adam makes whole steps of its rounding noise.
+        # The four steps move a parameter by about 4 lr. A weight decay of 1e-6 shows where the gradient is
+        # all but zero, in the third case: Adam then moves by lr, without weight decay by nothing. The last
+        # bias is left out: the loss does not depend on it, and Adam makes whole steps of its rounding noise.
         replay.close_lists(
             moved[:-1], expected[:-1], "the way that a parameter went in four steps", rtol=0.05, atol=0.1 * lr
         )

@@ -79,11 +79,8 @@ def test_evaluate_views(student):
         sum(len(a) for a, _ in inputs) == 12, "two views of each of the 12 images", f"{len(inputs)} batches"
     )
     check_pairs(inputs, came["made"])
-    expect.true(
-        len(outputs) == 1,
-        "12 images to be one batch for the projector (batch_size is 256)",
-        f"{len(outputs)}",
-    )
+    one = "the embeddings of 12 images, from the projector, to be one batch (batch_size is 256)"
+    expect.true(len(outputs) == 1, one, f"{len(outputs) or 'no'} batches for the projector")
     expected = replay.loss(student, *outputs[0])
     found = replay.terms(came["terms"], "evaluate_loss(...)")
     replay.close_terms(found, expected, "evaluate_loss(...)", "vicreg_loss of the embeddings of both views")
