@@ -59,10 +59,14 @@ class ForkServer:
     def __init__(self, code: Path, confinement: sandbox.Confinement, package: str = "assignment"):
         self.code, self.confinement, self.package = code, confinement, package
         self.process: subprocess.Popen | None = None
-        self.pending = b""
+        self.scratch, self.pending = "", b""
 
     def __enter__(self) -> "ForkServer":
-        self.launch()
+        try:
+            self.launch()
+        except BaseException:  # Ctrl-C as well: nothing half-started stays behind
+            self.stop()
+            raise
         return self
 
     def __exit__(self, *_):
@@ -161,18 +165,20 @@ class ForkServer:
         self.launch()
 
     def stop(self) -> None:
-        if self.process is None:
-            return
-        with contextlib.suppress(OSError):
-            self.control.close()
-        try:
-            self.process.wait(timeout=0.2 if self.confinement.mode == "bubblewrap" else KILL_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        self.process = None
-        self.log.close()
-        shutil.rmtree(self.scratch, ignore_errors=True)
+        """End the sandbox and remove its scratch folder; harmless when there is none."""
+        if self.process is not None:
+            with contextlib.suppress(OSError):
+                self.control.close()
+            try:
+                self.process.wait(timeout=0.2 if self.confinement.mode == "bubblewrap" else KILL_SECONDS)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+            self.process = None
+            self.log.close()
+        if self.scratch:
+            shutil.rmtree(self.scratch, ignore_errors=True)
+            self.scratch = ""
 
 
 class Worker:
