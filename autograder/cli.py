@@ -96,16 +96,12 @@ def run_check(options, console: Console) -> int:
     folder = own_folder(options.dir, full.files)
     if options.watch:
         return watch(folder, part, full, confinement, console)
-    result = check_once(folder, part, full, confinement, console)
+    result = grading.grade(folder, part, full, confinement, lambda item: terminal.item_line(console, item))
     if options.json:
         print(report.to_json(result), end="")
     else:
         terminal.summary(console, result)
     return EXIT_OK if result.count("passed") == len(result.items()) else EXIT_OPEN
-
-
-def check_once(folder: Path, part, full, confinement, console: Console):
-    return grading.grade(folder, part, full, confinement, lambda item: terminal.item_line(console, item))
 
 
 def own_folder(start: Path, files: tuple[str, ...]) -> Path:
@@ -121,7 +117,8 @@ def watch(folder: Path, part, full, confinement, console: Console) -> int:
     while True:
         state = saved(folder, full.files)
         console.clear()
-        result = check_once(folder, part, full, confinement, console)
+        console.print("[dim]Checking ...[/]")
+        result = grading.grade(folder, part, full, confinement)
         open_tasks = [task for task in result.tasks if any(item.verdict != "passed" for item in task.items)]
         terminal.summary(console, result, open_tasks[:1])
         console.print("[dim]Watching for a save; Ctrl-C ends.[/]")
@@ -151,6 +148,8 @@ def run_grade(options, console: Console) -> int:
         console.rule(Text(f"{number} of {len(names)}: {report.clean(name)}"), align="left")
         result = grade_one(path, part, full, confinement, console)
         result.submission = report.clean(name)
+        for note in result.notes:
+            console.print(f"  │ Note: {note}", markup=False, soft_wrap=True)
         save(result, options.out / name)
         reports.append(result)
     if options.json:

@@ -70,7 +70,9 @@ def close(value, expected, *, rtol: float, atol: float, what: str = "the result"
     worst = np.unravel_index(int((ours - theirs).abs().argmax()), tuple(ours.shape))
     index = ", ".join(str(int(i)) for i in worst)
     came += f", most at [{index}]: {number(theirs[worst])} instead of {number(ours[worst])}"
-    raise Mismatch(f"{what} to be {summary(expected)}{because}", came)
+    # Shown in the dtype that came: only values are compared here, and a dtype of ours would read as a demand.
+    shown = expected.to(found.dtype) if found.is_floating_point() and expected.is_floating_point() else expected
+    raise Mismatch(f"{what} to be {summary(shown)}{because}", came)
 
 
 def as_tensor(value, what: str) -> torch.Tensor:

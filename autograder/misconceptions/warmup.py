@@ -57,6 +57,15 @@ def normalized_twice(images):
 
 @misconception(
     "warmup.normalize",
+    "mean not subtracted",
+    "The values are divided by the standard deviation, but not centered. What should the mean pixel become?",
+)
+def only_the_deviation(images):
+    return torch.as_tensor(images).permute(0, 3, 1, 2).float() / 255 / torch.tensor(CIFAR_STD).view(3, 1, 1)
+
+
+@misconception(
+    "warmup.normalize",
     "only the mean",
     "The mean is taken out, but the channels are not brought to unit standard deviation.",
 )

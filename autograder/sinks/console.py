@@ -44,10 +44,9 @@ def explanation(console: Console, result: ItemResult) -> None:
 def task_summary(console: Console, task: TaskResult) -> None:
     console.print(Text(f"{task.title}: {task.points:g} of {task.max_points:g} points", "bold"))
     for item in task.items:
-        if item.verdict == "not_attempted":
-            item_line(console, item)
-        else:
-            explanation(console, item)
+        explanation(console, item)
+    if waiting := [item for item in task.items if item.verdict == "not_attempted"]:
+        console.print(Text(f"  │ Not attempted yet: {len(waiting)} items, the first of them “{waiting[0].title}”"), soft_wrap=True)
 
 
 def summary(console: Console, report: Report, tasks: list[TaskResult] | None = None) -> None:

@@ -139,21 +139,31 @@ def train_on_shapes(package, images, held_out, settings: dict, options: dict) ->
     seed_everything(settings["seed"])  # whichever item runs this
     encoder = SmallEncoder(width=settings["width"], dim=settings["features"])
     projector = Projector(in_dim=settings["features"], dim=settings["dim"])
+    sizes = []
+    hook = encoder.register_forward_pre_hook(lambda _, inputs: sizes.append(inputs[0].shape[-2:]))
     package.function("training.train_vicreg")(encoder, projector, images, **options)
-    train, held_out = features_of(encoder, images), features_of(encoder, held_out)
+    hook.remove()
+    size = sizes[-1] if sizes else images.shape[1:3]
+    train, held_out = features_of(encoder, images, size), features_of(encoder, held_out, size)
     with torch.no_grad():
         return {"train": train, "held_out": held_out, "embeddings": projector.eval()(held_out)}
 
 
-def features_of(encoder, images) -> torch.Tensor:
-    """Representations in eval mode, by the grader's own code: a student's task 4 is judged elsewhere."""
+def features_of(encoder, images, size) -> torch.Tensor:
+    """Representations in eval mode, by the grader's own code: a student's task 4 is judged elsewhere.
+
+    `size` is that of the views that the encoder was trained on: some students crop to 32 x 32, whatever comes.
+    """
     mean, std = torch.tensor([0.4914, 0.4822, 0.4465]), torch.tensor([0.247, 0.243, 0.261])
     encoder.eval()
+    found = []
     with torch.no_grad():
-        batches = torch.as_tensor(images).split(256)
-        return torch.cat(
-            [encoder(((each.float() / 255 - mean) / std).permute(0, 3, 1, 2)) for each in batches]
-        )
+        for batch in torch.as_tensor(images).split(256):
+            x = ((batch.float() / 255 - mean) / std).permute(0, 3, 1, 2)
+            if x.shape[-2:] != size:
+                x = torch.nn.functional.interpolate(x, tuple(size), mode="bilinear")
+            found.append(encoder(x))
+    return torch.cat(found)
 
 
 def state_of(*each) -> list[torch.Tensor]:
