@@ -1,5 +1,11 @@
 import sys
+from pathlib import Path
 
-from autograder.cli import main
+# `python -m` puts the current folder first on the import path. Where that is a submission, its `assignment` package
+# must not be what the trusted process imports.
+PROJECT = Path(__file__).resolve().parent.parent
+sys.path[:] = [str(PROJECT)] + [entry for entry in sys.path if Path(entry or ".").resolve() not in (PROJECT, Path.cwd())]
+
+from autograder.cli import main  # noqa: E402
 
 sys.exit(main())

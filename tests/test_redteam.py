@@ -81,3 +81,16 @@ socket.create_connection(("127.0.0.1", {tcp.getsockname()[1]}), timeout=2)
             udp.recv(1)
     report = read(tmp_path / "out", "connects")
     assert report.total == 0 and all("Error" in item.message for item in report.items() if item.verdict == "crashed")
+
+
+def test_grading_from_inside_a_submission_imports_none_of_it(tmp_path):
+    """The trusted process takes `assignment.provided` from the project, wherever the command is typed."""
+    provided = tmp_path / "assignment" / "provided"
+    provided.mkdir(parents=True)
+    for package in (provided.parent, provided):
+        (package / "__init__.py").write_text(f"open({str(tmp_path / 'imported')!r}, 'w')\n")
+    command = [sys.executable, "-m", "autograder", "grade", ".", "--out", "out", "--task", "warmup"]
+    env = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=env, timeout=120)
+    assert result.returncode == 0, result.stderr
+    assert not (tmp_path / "imported").exists()
