@@ -133,7 +133,9 @@ def command(confinement: Confinement, code: Path, scratch: Path) -> tuple[list[s
     if confinement.mode != "bubblewrap":
         return [], str(code), str(scratch)
     argv = [confinement.bubblewrap, "--unshare-all", "--die-with-parent", "--new-session", "--clearenv"]
-    argv += ["--cap-drop", "ALL", "--hostname", "grader"]
+    argv += ["--cap-drop", "ALL", "--hostname", "grader", "--proc", "/proc", "--dev", "/dev"]
+    # Scratch space first: Python itself may lie below /tmp, and what is mounted later covers what was there.
+    argv += ["--size", str(SCRATCH_BYTES), "--tmpfs", "/tmp", "--size", str(SCRATCH_BYTES), "--tmpfs", "/dev/shm"]
     for path in runtime_paths():
         argv += ["--ro-bind", str(path), str(path)]
     for link in ("/bin", "/lib", "/lib64", "/lib32", "/sbin"):
@@ -142,9 +144,7 @@ def command(confinement: Confinement, code: Path, scratch: Path) -> tuple[list[s
     for secret in secrets():
         if any(secret.is_relative_to(path) for path in runtime_paths()):
             argv += ["--tmpfs", str(secret)]
-    argv += ["--ro-bind", str(code), "/code", "--proc", "/proc", "--dev", "/dev"]
-    argv += ["--size", str(SCRATCH_BYTES), "--tmpfs", "/tmp", "--size", str(SCRATCH_BYTES), "--tmpfs", "/dev/shm"]
-    argv += ["--remount-ro", "/dev", "--remount-ro", "/"]
+    argv += ["--ro-bind", str(code), "/code", "--remount-ro", "/dev", "--remount-ro", "/"]
     for name, value in environment("/tmp").items():
         argv += ["--setenv", name, value]
     return [*argv, "--"], "/code", "/tmp"
