@@ -44,7 +44,7 @@ def main(argv: list[str] | None = None) -> int:
     options = parser().parse_args(argv)
     console = Console(stderr=options.json, highlight=False)
     # A job that CI cancels cleans up and keeps what it finished, as under Ctrl-C.
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return options.run(options, console)
     except (RubricError, SandboxError, UsageError) as error:

@@ -27,6 +27,11 @@ def reference(folder: Path) -> Path:
     return folder
 
 
+def heed_interrupts() -> None:
+    """For a child process: a job that a shell started in the background ignores SIGINT, and so would its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.fixture(scope="module")
 def graded(tmp_path_factory):
     """The stubs, the reference, an empty folder and a broken zip, graded for one task."""
@@ -140,7 +145,9 @@ def test_an_interrupt_leaves_valid_files_and_nothing_else(tmp_path, stop):
     command += ["--out", str(tmp_path / "out"), "--task", "vicreg"]
     env = {**os.environ, "TMPDIR": str(tmp_path / "tmp")}
     (tmp_path / "tmp").mkdir()
-    process = subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
+    process = subprocess.Popen(
+        command, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env, preexec_fn=heed_interrupts
+    )
     deadline = time.monotonic() + 120
     while not (tmp_path / "out" / "s0" / "report.html").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -158,7 +165,9 @@ def test_watch_runs_again_on_a_save(tmp_path):
     folder = shutil.copytree(PROJECT / "assignment", tmp_path / "assignment")
     env = {**os.environ, "PYTHONPATH": str(PROJECT)}
     command = [sys.executable, "-u", "-m", "autograder", "check", "--watch", "warmup", "vicreg"]
-    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True, env=env)
+    process = subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, text=True, env=env, preexec_fn=heed_interrupts
+    )
     try:
         first = read_until(process, "Watching")
         shutil.copy(PROJECT / "solutions" / "warmup.py", folder / "warmup.py")
