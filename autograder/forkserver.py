@@ -192,11 +192,11 @@ class Worker:
         self.drain = threading.Thread(target=self._drain, daemon=True)
         self.drain.start()
 
-    def request(self, message: dict, seconds: float | None = None) -> dict:
+    def request(self, message: dict) -> dict:
         """Send one request and wait for its reply. Raises Crash when the worker dies, stalls or talks nonsense."""
         from autograder.worker import wire  # imports PyTorch: only now, so that the server starts first
 
-        seconds = min(seconds or self.limits.call_seconds, self.deadline - time.monotonic())
+        seconds = min(self.limits.call_seconds, self.deadline - time.monotonic())
         deadline = time.monotonic() + max(0.0, seconds)
         try:
             if not self.greeted:

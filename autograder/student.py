@@ -52,7 +52,7 @@ class LocalChannel:
     def __init__(self, package: str = "solutions"):
         self.invoke = Invoker(package)
 
-    def request(self, message: dict, seconds: float | None = None) -> dict:
+    def request(self, message: dict) -> dict:
         import torch
 
         # Through the wire format and back: what a check receives is of the same types on both sides of the wall.
@@ -86,11 +86,11 @@ class Student:
         grads = self._perform(Call("gradient", target, args, kwargs, positions, output))
         return grads[0] if isinstance(wrt, int) and isinstance(grads, list) and grads else grads
 
-    def run(self, scenario: str, *args, seconds: float | None = None, **kwargs):
+    def run(self, scenario: str, *args, **kwargs):
         """Run a scenario (autograder/worker/scenarios.py): for what needs models, optimizers or callables."""
-        return self._perform(Call("scenario", scenario, args, kwargs), seconds)
+        return self._perform(Call("scenario", scenario, args, kwargs))
 
-    def _perform(self, call: Call, seconds: float | None = None):
+    def _perform(self, call: Call):
         self._count += 1
         self.calls.append((call, None))  # before the call, so that a crash can show it
         digest = hashlib.sha256(f"{self._seed}/{self._count}".encode()).digest()
@@ -98,7 +98,7 @@ class Student:
             "op": call.op, "target": call.target, "args": list(call.args), "kwargs": call.kwargs,
             "wrt": list(call.wrt), "output": call.output, "seed": int.from_bytes(digest[:4], "big"),
         }  # fmt: skip
-        reply = self._channel.request(message, seconds)
+        reply = self._channel.request(message)
         if "error" in reply:
             self._raise(reply["error"], call)
         self._note_side_effects(reply, call)
