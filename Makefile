@@ -13,7 +13,7 @@ STAMP := $(VENV)/.installed
 USABLE := $(shell $(PY) -c "" 2>/dev/null && echo yes)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all stubs check-stubs bench clean distclean unusable
+.PHONY: help install demo test test-all assignment check-assignment bench clean distclean unusable
 
 help:  ## this list
 	@echo "Usage: make TARGET"
@@ -24,16 +24,20 @@ demo: $(STAMP)  ## see VICReg learn and three submissions graded; DATA=file.npz 
 	@$(PY) -m demo $(if $(DATA),--data "$(DATA)") --out "$(OUT)"
 
 test: $(STAMP)  ## the fast tests
-	@$(PY) -m pytest -q -n 2 --dist loadfile -m "not slow" $(PYTEST_ARGS)
+	@$(PY) -m pytest -q -n 2 --dist loadgroup -m "not slow" $(PYTEST_ARGS)
 
 test-all: $(STAMP)  ## all tests, the slow ones too
-	@$(PY) -m pytest -q -n 2 --dist loadfile $(PYTEST_ARGS)
+	@$(PY) -m pytest -q -n 2 --dist loadgroup $(PYTEST_ARGS)
 
-stubs: $(STAMP)  ## make the student's files in assignment/ from solutions/
+assignment: $(STAMP)  ## after a change in solutions/ or the rubric: make stubs, notebooks and handout again
 	@$(PY) -m release stubs
+	@$(PY) -m release notebooks
+	@$(PY) -m release handout
 
-check-stubs: $(STAMP)  ## only say whether assignment/ fits solutions/
+check-assignment: $(STAMP)  ## only say whether assignment/ fits solutions/ and the rubric
 	@$(PY) -m release stubs --check
+	@$(PY) -m release notebooks --check
+	@$(PY) -m release handout --check
 
 bench: $(STAMP)  ## the speed of grading and of the augmentations
 	@$(PY) -m benchmarks.grading

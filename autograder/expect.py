@@ -6,7 +6,7 @@ must not be told about its third decimal.
 import numpy as np
 import torch
 
-from autograder.worker.wire import Unsupported
+from autograder.worker.wire import Sparse, Unsupported
 
 SHOWN = 24  # a tensor of more entries is summarized
 
@@ -43,6 +43,17 @@ def tensor(value, shape: tuple | None = None, dtype: torch.dtype | None = None, 
         kinds = " and ".join(name for name, test in (("NaN", torch.isnan), ("infinity", torch.isinf)) if test(found).any())
         raise Mismatch(f"{what} to be finite", f"{kinds} in {summary(found)}")
     return found
+
+
+def matrix(value, shape: tuple[int, int], *, what: str = "the result") -> torch.Tensor:
+    """`value`, sparse of any kind or dense, as a dense tensor; after type, shape and finiteness were found right."""
+    if not isinstance(value, Sparse):
+        return tensor(value, shape, what=what)
+    if not fits(value.shape, shape):  # before it is written out: any shape can be claimed
+        raise Mismatch(f"{what} of shape {shape_text(shape)}", f"shape {shape_text(value.shape)}", values=False)
+    if value.values.is_complex():
+        raise Mismatch(f"{what} of real numbers", f"dtype {dtype_text(value.values.dtype)}", values=False)
+    return tensor(value.dense(), what=what)
 
 
 def scalar(value, *, what: str = "the result", dtype: torch.dtype | None = None) -> torch.Tensor:
@@ -91,6 +102,8 @@ def describe(value) -> str:
         return "None (is a `return` missing?)"
     if isinstance(value, Unsupported):
         return f"a value of type {value.type_name}"
+    if isinstance(value, Sparse):
+        return f"a sparse matrix ({value.type_name}) of shape {shape_text(value.shape)}"
     if isinstance(value, (torch.Tensor, np.ndarray)):
         return summary(value)
     text = repr(value)

@@ -83,3 +83,78 @@ def hue(pixels: torch.Tensor) -> torch.Tensor:
     sector = torch.where(high == red, (green - blue) / chroma,
                          torch.where(high == green, (blue - red) / chroma + 2, (red - green) / chroma + 4))  # fmt: skip
     return (sector / 6) % 1
+
+
+# Which eigenvectors the columns of a code are. Sign, scale and rotations inside an eigenspace say nothing about right or wrong.
+
+RESIDUAL = 2e-3  # of an eigenvector, relative: solvers in float32 leave 1e-5, other problems' vectors .02 and more
+EIGENVALUE = 2e-3  # two eigenvalues that are closer than this may change places
+
+
+def eigenmaps(codes: torch.Tensor, affinities: list[torch.Tensor], what: str) -> str:
+    """Which convention `codes` (N, k) follow: "y" or "D^½ y". Mismatch where they are the eigenmaps of none of the graphs.
+
+    A graph is W (N, N), dense, without rows of zeros. What came is told by the first one.
+    """
+    for affinity in affinities:
+        for name in ("y", "D^½ y"):
+            if eigenmaps_mistake(codes, affinity, name) is None:
+                return name
+    wanted = f"{what} to be the eigenvectors of L y = λ D y with the smallest λ save that of the constant one, in ascending order"
+    raise expect.Mismatch(wanted, what_came(codes, affinities[0]), values=False)
+
+
+def what_came(codes: torch.Tensor, affinity: torch.Tensor) -> str:
+    """How `codes` miss the eigenmaps of the graph: by the convention, or by another problem, that they fit best."""
+    unweighted = torch.ones(len(affinity), dtype=torch.float64)
+    mistakes = [eigenmaps_mistake(codes, affinity, name) for name in ("y", "D^½ y")]
+    named = [each for each in mistakes if each != NO_EIGENVECTORS]
+    if not named and (residuals(codes, affinity, unweighted)[1] < RESIDUAL).all():
+        return "eigenvectors of L y = λ y, without the degrees"
+    return named[0] if named else NO_EIGENVECTORS
+
+
+NO_EIGENVECTORS = "columns that are no eigenvectors of this problem"
+
+
+def eigenmaps_mistake(codes: torch.Tensor, affinity: torch.Tensor, convention: str) -> str | None:
+    """None where the columns of `codes` are the eigenmaps of W in this convention, otherwise what they are instead."""
+    degrees = affinity.sum(dim=1)
+    y = codes.double() / (degrees.sqrt()[:, None] if convention == "D^½ y" else 1.0)
+    if (y.abs().amax(dim=0) == 0).any():
+        return "a column of zeros"
+    values, off = residuals(y, affinity, degrees)
+    if not (off < RESIDUAL).all():
+        return NO_EIGENVECTORS
+    if flat := [i for i in range(y.shape[1]) if y[:, i].std() < 1e-3 * y[:, i].abs().max()]:
+        return f"a constant column ({flat[0]}): the trivial eigenvector, of λ = 0"
+    u = degrees.sqrt()[:, None] * y
+    if torch.linalg.svdvals(u / u.norm(dim=0)).min() < 0.1:
+        return "columns that repeat each other"
+    wanted = eigenvalues(affinity)[1 : 1 + y.shape[1]]
+    if ((values - wanted).abs() < EIGENVALUE).all():
+        return None
+    came, right = (", ".join(f"{each:.3g}" for each in of[:4]) for of in (values, wanted))
+    return f"eigenvectors of λ = {came}, … instead of {right}, …" if y.shape[1] > 4 else f"eigenvectors of λ = {came} instead of {right}"
+
+
+def residuals(y: torch.Tensor, affinity: torch.Tensor, weights: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Of each column of y: its Rayleigh quotient λ, and how far it is from solving (D − W) y = λ · weights · y, relative."""
+    y = y.double()
+    applied = affinity.sum(dim=1)[:, None] * y - affinity @ y  # L y
+    norms = (weights[:, None] * y * y).sum(dim=0)
+    values = (y * applied).sum(dim=0) / norms
+    off = applied - values * weights[:, None] * y
+    return values, ((off * off / weights[:, None]).sum(dim=0) / norms).sqrt()
+
+
+def eigenvalues(affinity: torch.Tensor) -> torch.Tensor:
+    """All λ of L y = λ D y, ascending."""
+    scale = affinity.sum(dim=1).rsqrt()
+    return torch.linalg.eigvalsh(torch.eye(len(affinity), dtype=torch.float64) - scale[:, None] * affinity * scale)
+
+
+def usable(affinity: torch.Tensor) -> bool:
+    """Whether W has a spectrum to compare with: symmetric, not negative, and no row without a neighbor."""
+    symmetric = torch.allclose(affinity, affinity.T, rtol=1e-5, atol=1e-8)
+    return symmetric and bool((affinity >= 0).all() and (affinity.sum(dim=1) > 0).all())

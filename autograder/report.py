@@ -33,6 +33,7 @@ class TaskResult:
     points: float
     max_points: float
     items: list[ItemResult]
+    bonus: bool = False  # counts beside the total, not in it
 
 
 @dataclasses.dataclass
@@ -43,6 +44,8 @@ class Report:
     sandbox: str
     notes: list[str]
     tasks: list[TaskResult]
+    bonus: float = 0.0  # points in bonus tasks; `total` is without them
+    max_bonus: float = 0.0
 
     def items(self) -> list[ItemResult]:
         return [item for task in self.tasks for item in task.items]
@@ -65,10 +68,16 @@ def build(submission: str, rubric, results: dict[str, ItemResult], sandbox: str,
     for task in rubric.tasks:
         items = [results[item.id] for item in task.items]
         points, most = sum(each.points for each in items), sum(each.max_points for each in items)
-        tasks.append(TaskResult(task.id, f"Task {task.number}: {task.title}", round(points, 6), round(most, 6), items))
-    total, most = sum(task.points for task in tasks), sum(task.max_points for task in tasks)
+        title = f"Task {task.number}: {task.title}{' (bonus)' if task.bonus else ''}"
+        tasks.append(TaskResult(task.id, title, round(points, 6), round(most, 6), items, task.bonus))
     notes = [clean(note) for note in notes]
-    return Report(clean(submission), round(total, 6), round(most, 6), sandbox, notes, tasks)
+    return Report(clean(submission), *summed(tasks, False), sandbox, notes, tasks, *summed(tasks, True))
+
+
+def summed(tasks: list[TaskResult], bonus: bool) -> tuple[float, float]:
+    """Points earned and to be had in the bonus tasks, or in the others."""
+    chosen = [task for task in tasks if task.bonus == bonus]
+    return round(sum(task.points for task in chosen), 6), round(sum(task.max_points for task in chosen), 6)
 
 
 def clean(text: str, limit: int = MAX_TEXT) -> str:

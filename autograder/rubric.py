@@ -33,6 +33,19 @@ class Task:
     title: str
     items: tuple[Item, ...]
     libraries: tuple[str, ...] = ()  # loaded once before the task's workers are forked
+    bonus: bool = False  # its points come on top of the total
+
+
+@dataclasses.dataclass(frozen=True)
+class Question:
+    """A discussion question, answered in words and graded by hand (criteria: solutions/discussion/<id>.md)."""
+
+    id: str
+    task: str  # the task whose section of the handout asks it
+    title: str
+    points: float
+    prompt: str  # Markdown
+    bonus: bool = False  # its points come on top of the total
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +54,7 @@ class Rubric:
     files: tuple[str, ...]
     tasks: tuple[Task, ...]
     limits: dict
+    questions: tuple[Question, ...] = ()
 
     def items(self) -> list[Item]:
         return [item for task in self.tasks for item in task.items]
@@ -86,7 +100,8 @@ def load(path: Path = DEFAULT) -> Rubric:
         raise RubricError(f"{path}: not valid TOML: {error}") from None
     try:
         tasks = tuple(parse_task(each) for each in data["task"])
-        rubric = Rubric(data["version"], tuple(data["assignment"]["files"]), tasks, data["limits"])
+        questions = tuple(Question(**each) for each in data.get("question", []))
+        rubric = Rubric(data["version"], tuple(data["assignment"]["files"]), tasks, data["limits"], questions)
     except KeyError as error:
         raise RubricError(f"{path}: the key {error} is missing") from None
     except (TypeError, ValueError) as error:
@@ -100,7 +115,7 @@ def parse_task(data: dict) -> Task:
     libraries = tuple(data.get("libraries", ()))
     if unknown := set(libraries) - set(LIBRARIES):
         raise ValueError(f"task {data['id']!r} names the unknown library {sorted(unknown)[0]!r}")
-    return Task(data["id"], int(data["number"]), data["title"], items, libraries)
+    return Task(data["id"], int(data["number"]), data["title"], items, libraries, bool(data.get("bonus", False)))
 
 
 def parse_item(data: dict, task: str) -> Item:
@@ -128,6 +143,15 @@ def validate(rubric: Rubric, path: Path) -> None:
             if name not in seen:
                 raise RubricError(f"{path}: {item.id} requires {name!r}, which does not stand above it")
         seen.add(item.id)
+    tasks = {task.id for task in rubric.tasks}
+    for question in rubric.questions:
+        if question.id in seen:
+            raise RubricError(f"{path}: the id {question.id!r} is used twice")
+        if question.task not in tasks:
+            raise RubricError(f"{path}: question {question.id!r} belongs to {question.task!r}, which is no task")
+        if not 0 <= question.points < 1000:
+            raise RubricError(f"{path}: {question.id}: points must be a number from 0 to 999, not {question.points}")
+        seen.add(question.id)
 
 
 def match_checks(rubric: Rubric, checks: Iterable[str]) -> None:

@@ -106,8 +106,18 @@ def all_stubs(root: Path) -> dict[Path, str]:
 
 def difference(root: Path) -> str:
     """Unified diff from the stubs as they are to the stubs as they should be; empty if they are the same."""
+    return compare(all_stubs(root), root)
+
+
+def write_stubs(root: Path) -> list[Path]:
+    """Write the stubs that are out of date; returns their paths. All are made before the first is written."""
+    return write_changed(all_stubs(root))
+
+
+def compare(files: dict[Path, str], root: Path) -> str:
+    """Unified diff from the files below `root` as they are to the texts that they should have."""
     parts = []
-    for path, wanted in all_stubs(root).items():
+    for path, wanted in files.items():
         present = path.read_text(encoding="utf-8") if path.exists() else ""
         name = str(path.relative_to(root))
         lines = present.splitlines(keepends=True), wanted.splitlines(keepends=True)
@@ -115,10 +125,10 @@ def difference(root: Path) -> str:
     return "".join(parts)
 
 
-def write_stubs(root: Path) -> list[Path]:
-    """Write the stubs that are out of date; returns their paths. All are made before the first is written."""
+def write_changed(files: dict[Path, str]) -> list[Path]:
+    """Write the files whose text is another; returns their paths."""
     written = []
-    for path, wanted in all_stubs(root).items():
+    for path, wanted in files.items():
         if not path.exists() or path.read_text(encoding="utf-8") != wanted:
             _write_atomically(path, wanted)
             written.append(path)

@@ -6,9 +6,14 @@ TASK_OF_MODULE = {
     "vicreg": "vicreg",
     "training": "training",
     "evaluation": "representations",
+    "neighbors": "neighbors",
+    "laplacian": "laplacian",
+    "anomaly": "anomaly",
+    "clustering": "clustering",
+    "latent_optimization": "latent_optimization",
 }
 # Exceptions, where tasks share a module: (module, function) -> task.
-TASK_OF_FUNCTION: dict[tuple[str, str], str] = {}
+TASK_OF_FUNCTION: dict[tuple[str, str], str] = {("evaluation", "retrieve"): "retrieval"}
 
 
 def task_id(module: str, function: str) -> str:

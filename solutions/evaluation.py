@@ -1,4 +1,4 @@
-"""Task 4: look at the learned representations, and measure them with a linear probe."""
+"""Tasks 4 and 5: look at the learned representations, measure them with a linear probe, retrieve images."""
 
 import numpy as np
 import torch
@@ -125,4 +125,47 @@ def linear_probe(
     with _one_blas_thread():
         predictions = probe.fit(train_x, train_y).predict(test_x)  # (M,)
     return torch.from_numpy(predictions.astype(np.int64))
+    ### END SOLUTION
+
+
+def retrieve(
+    representations: np.ndarray | torch.Tensor,
+    queries: np.ndarray | torch.Tensor,
+    k: int = 5,
+    farthest: bool = False,
+) -> torch.Tensor:
+    """The k rows nearest to (or farthest from) each query in ℓ2 distance ‖y_q − y_i‖₂, among all other rows.
+
+    Args:
+        representations: (N, dim), row i for image i.
+        queries: integers, (Q,): which rows are the queries.
+        k: how many rows to find, 1 ≤ k ≤ N − 1.
+        farthest: the k farthest rows instead of the k nearest.
+
+    Returns:
+        int64 tensor, (Q, k), indices into `representations`: the nearest first, or the farthest first (either
+        order of the farthest is fine). A query is never among its own, also when another row equals it.
+
+    Raises:
+        ValueError: k below 1 or above N − 1.
+
+    >>> representations = torch.tensor([[0.0], [1.0], [3.0], [7.0]])
+    >>> retrieve(representations, torch.tensor([0, 3]), k=2)
+    tensor([[1, 2],
+            [2, 1]])
+    >>> retrieve(representations, torch.tensor([0, 3]), k=1, farthest=True)
+    tensor([[3],
+            [0]])
+    """
+    ### BEGIN SOLUTION
+    x = torch.as_tensor(representations).detach()
+    x = x.to(torch.promote_types(x.dtype, torch.float32))
+    if not 1 <= k <= len(x) - 1:
+        raise ValueError(f"k must lie between 1 and the {len(x) - 1} other rows, not at {k}")
+    found = []
+    for query in torch.as_tensor(queries).tolist():  # few queries: a row of exact distances for each
+        distances = torch.linalg.vector_norm(x - x[query], dim=1)  # (N,)
+        distances[query] = -torch.inf if farthest else torch.inf  # never its own neighbor
+        found.append(distances.topk(k, largest=farthest).indices)
+    return torch.stack(found) if found else torch.empty(0, k, dtype=torch.int64, device=x.device)
     ### END SOLUTION

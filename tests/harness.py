@@ -46,7 +46,7 @@ def build_package(folder: Path, overrides: Iterable[Entry] = (), name: str | Non
     """
     name = name or f"mutant_{next(_numbers)}"
     target = Path(folder) / name
-    shutil.copytree(ROOT / "solutions", target, ignore=shutil.ignore_patterns("__pycache__", "reproduce.py"))
+    shutil.copytree(ROOT / "solutions", target, ignore=shutil.ignore_patterns("__pycache__", "reproduce*", "discussion"))
     for entry in overrides:
         with open(target / f"{entry.task_module}.py", "a", encoding="utf-8") as file:
             file.write(override_source(entry))

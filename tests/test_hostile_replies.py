@@ -70,6 +70,32 @@ def test_complex_nan_equals_nothing():
         expect.close(torch.tensor(complex("nan")), torch.tensor(3.0), rtol=1e-3, atol=1e-3)
 
 
+def sparse(shape, indices=((), ()), values=()):
+    return wire.Sparse("forged", shape, torch.tensor(indices, dtype=torch.int64), torch.tensor(values))
+
+
+def test_a_sparse_matrix_of_a_claimed_size_is_not_written_out():
+    huge = sparse((2**31, 2**31))
+    with pytest.raises(expect.Mismatch, match="shape"):
+        expect.matrix(huge, (5, 5), what="knn_graph(x, 2)")
+    with pytest.raises(expect.Mismatch, match="a sparse matrix"):
+        expect.tensor(huge, (5, 5))
+    with pytest.raises(ValueError, match="too large"):
+        misconceptions._numbers([huge])
+
+
+def test_sparse_and_dense_matrices_are_the_same_to_a_check():
+    eye = sparse((2, 2), ((0, 1), (0, 1)), (1.0, 1.0))
+    for value in (eye, torch.eye(2), torch.eye(2).numpy()):
+        assert torch.equal(expect.matrix(value, (2, 2)).double(), torch.eye(2, dtype=torch.float64))
+    for wrong, told in ((None, "return"), ([[1.0]], "list"), (wire.Unsupported("x.Graph"), "x.Graph"), (torch.ones(2), "shape")):
+        with pytest.raises(expect.Mismatch, match=told):
+            expect.matrix(wrong, (2, 2))
+    for odd, told in ((complex(1, 0), "real"), (float("nan"), "NaN")):
+        with pytest.raises(expect.Mismatch, match=told):
+            expect.matrix(sparse((2, 2), ((0,), (1,)), (odd,)), (2, 2))
+
+
 def test_a_loss_without_slope_cannot_be_trained_on():
     student = Student(Forged({"value": [torch.zeros(4, 4), torch.zeros(4, 4)]}))
     views = torch.randn(2, 4, 3, 1, 1)

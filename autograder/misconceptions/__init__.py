@@ -24,6 +24,8 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
+from autograder.worker import wire
+
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
@@ -42,6 +44,7 @@ class Entry:
 
 Misconception = Entry
 _entries: list[Entry] = []
+_probes: dict[str, list[tuple[tuple, dict]]] = {}  # by target: (args, kwargs)
 
 
 def misconception(target: str, name: str, told: str, convention: bool = False) -> Callable:
@@ -54,6 +57,20 @@ def misconception(target: str, name: str, told: str, convention: bool = False) -
         return function
 
     return register
+
+
+def probe(target: str, *args, **kwargs) -> None:
+    """Register arguments on which the known mistakes in `target` differ from each other and from the right answer.
+
+    Only for functions whose result depends on nothing but their arguments: without probes nothing is ever named.
+    """
+    _probes.setdefault(target, []).append((args, kwargs))
+
+
+def probed() -> set[str]:
+    """The functions that have probes."""
+    _load_all()
+    return set(_probes)
 
 
 @functools.cache
@@ -89,7 +106,7 @@ def name_mistake(student, target: str, calls: list) -> Misconception | None:
     these calls leave no trace in `student.calls`. What it raises is swallowed, save for exceptions that are no Exception
     (a worker that died).
     """
-    if target not in _probes():
+    if target not in probed():
         return None
     samples = [
         (call.args, call.kwargs, value) for call, value in list(calls) if call.op == "call" and call.target == target
@@ -113,7 +130,7 @@ def _ask(student, target: str) -> list[tuple] | None:
     before = list(student.calls)
     try:
         call = getattr(getattr(student, module), function)
-        return [(args, kwargs, call(*args, **kwargs)) for args, kwargs in _probes()[target]]
+        return [(args, kwargs, call(*args, **kwargs)) for args, kwargs in _probes[target]]
     except (StudentError, NotAttempted):
         return None
     finally:
@@ -141,32 +158,10 @@ def _numbers(value) -> list[torch.Tensor]:
     if isinstance(value, (tuple, list)):
         return [number for each in value for number in _numbers(each)]
     if isinstance(value, (torch.Tensor, np.ndarray, np.generic, int, float)):
-        return [torch.as_tensor(value).detach().double()]
+        value = torch.as_tensor(value)
+        if value.layout is torch.strided:
+            return [value.detach().double()]
+    sparse = value if isinstance(value, wire.Sparse) else wire.as_sparse(value)
+    if sparse is not None:
+        return [sparse.dense()]
     raise TypeError(type(value).__name__)
-
-
-@functools.cache
-def _probes() -> dict[str, list[tuple[tuple, dict]]]:
-    """Arguments on which known mistakes differ from each other: B ≠ D, means off zero, constant columns."""
-    generator = torch.Generator().manual_seed(2022)
-
-    def batch(rows: int, columns: int) -> torch.Tensor:
-        noise = torch.randn(rows, columns, generator=generator, dtype=torch.float64)
-        return noise * torch.linspace(0.2, 3, columns, dtype=torch.float64) + 1.5
-
-    tall, tall_b, wide, wide_b = batch(6, 4), batch(6, 4), batch(3, 5), batch(3, 5)
-    constant = torch.full((4, 3), 2.0, dtype=torch.float64)
-    pixels = torch.randint(0, 256, (2, 3, 5, 3), generator=generator, dtype=torch.uint8)
-    weights = {"inv_weight": 2.0, "var_weight": 3.0, "cov_weight": 5.0}
-    return {
-        "warmup.normalize": [((pixels,), {}), ((pixels[:1, :2, :2].clone(),), {})],
-        "vicreg.invariance_loss": [((tall, tall_b), {}), ((wide, wide_b), {})],
-        "vicreg.variance_loss": [
-            ((tall,), {}),
-            ((wide,), {}),
-            ((constant,), {"gamma": 0.05}),  # .04 with ε = 1e-4 in the root, .0499 outside, .05 without
-            ((tall,), {"gamma": 2.0, "eps": 0.25}),
-        ],
-        "vicreg.covariance_loss": [((tall,), {}), ((wide,), {})],
-        "vicreg.vicreg_loss": [((tall, tall_b), {}), ((wide, wide_b), weights)],
-    }

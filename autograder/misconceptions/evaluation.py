@@ -1,11 +1,11 @@
-"""Mistakes in task 4. `_right` is the reference's function, taken while the name still means it."""
+"""Mistakes in tasks 4 and 5. `_right` is the reference's function, taken while the name still means it."""
 
 import numpy as np
 import torch
 from torch import nn
 
-from autograder.misconceptions import misconception
-from solutions.evaluation import extract_representations, linear_probe, normalize, project_2d
+from autograder.misconceptions import misconception, probe
+from solutions.evaluation import extract_representations, linear_probe, normalize, project_2d, retrieve
 
 EXTRACT, MAP, PROBE = "evaluation.extract_representations", "evaluation.project_2d", "evaluation.linear_probe"
 
@@ -402,3 +402,197 @@ def scores(train_x, train_y, test_x, _right=linear_probe):
 def rows_in_place(train_x, train_y, test_x, _right=linear_probe):
     train_x -= train_x.mean(0)
     return _right(train_x, train_y, test_x)
+
+
+# Task 5.
+
+RETRIEVE = "evaluation.retrieve"
+# Rows of different length around (2, 1), with all distances between them different.
+ROWS = torch.tensor(
+    [[2.0, 1.5], [4.5, 2.0], [0.5, 0.25], [9.0, 4.0], [2.25, -3.0], [3.0, 5.5], [-6.0, 1.0], [1.0, 8.0]]
+)
+probe(RETRIEVE, ROWS, torch.tensor([4, 0, 5]), k=3)
+probe(RETRIEVE, ROWS, torch.tensor([4, 0, 5]), k=2, farthest=True)
+probe(RETRIEVE, ROWS, torch.tensor([1, 3]))
+
+
+@misconception(
+    RETRIEVE,
+    "the query retrieves itself",
+    "The nearest row of every query is the query itself, at distance 0. It should be left out.",
+)
+def query_counted(representations, queries, k=5, farthest=False):
+    x = torch.as_tensor(representations)
+    return torch.cdist(x[queries], x).topk(k, largest=farthest).indices
+
+
+@misconception(
+    RETRIEVE,
+    "one row short",
+    "The query is among the k that are searched, and is then dropped: k − 1 rows are left.",
+)
+def one_row_short(representations, queries, k=5, farthest=False):
+    x = torch.as_tensor(representations)
+    found = torch.cdist(x[queries], x).argsort(dim=1, descending=farthest)
+    return found[:, :k] if farthest else found[:, 1:k]
+
+
+@misconception(
+    RETRIEVE,
+    "first column dropped instead of the query",
+    "k + 1 rows are searched and the first is dropped. Where another row equals the query, the first "
+    "need not be the "
+    "query itself.",
+)
+def first_row_dropped(representations, queries, k=5, farthest=False):
+    x = torch.as_tensor(representations)
+    found = torch.cdist(x[queries], x).argsort(dim=1, stable=True)
+    return found[:, 1:].flip(1)[:, :k] if farthest else found[:, 1 : k + 1]
+
+
+@misconception(
+    RETRIEVE,
+    "nearest and farthest swapped",
+    "farthest=False gives the farthest rows, and farthest=True the nearest. Large distances are far.",
+)
+def nearest_for_farthest(representations, queries, k=5, farthest=False, _right=retrieve):
+    return _right(representations, queries, k, not farthest)
+
+
+@misconception(
+    RETRIEVE,
+    "farthest ignored",
+    "The nearest rows come back also for farthest=True.",
+)
+def farthest_ignored(representations, queries, k=5, farthest=False, _right=retrieve):
+    return _right(representations, queries, k)
+
+
+@misconception(
+    RETRIEVE,
+    "nearest last",
+    "The nearest rows are there, but the nearest of them comes last.",
+)
+def nearest_last(representations, queries, k=5, farthest=False, _right=retrieve):
+    return _right(representations, queries, k, farthest).flip(1)
+
+
+@misconception(
+    RETRIEVE,
+    "the farthest among the k nearest",
+    "Distances are computed for the nearest rows alone, so the farthest of these are still near.",
+)
+def farthest_of_few(representations, queries, k=5, farthest=False, _right=retrieve):
+    x = torch.as_tensor(representations)
+    few = _right(x, queries, min(2 * k, len(x) - 1))
+    return few.flip(1)[:, :k] if farthest else few[:, :k]
+
+
+@misconception(
+    RETRIEVE,
+    "cosine instead of ℓ2",
+    "The rows are scaled to length 1 first: this ranks by angle. Two rows in the same direction can be "
+    "far apart.",
+)
+def retrieve_by_angle(representations, queries, k=5, farthest=False, _right=retrieve):
+    x = torch.as_tensor(representations)
+    return _right(x / x.norm(dim=1, keepdim=True).clamp(min=1e-12), queries, k, farthest)
+
+
+@misconception(
+    RETRIEVE,
+    "dot product instead of ℓ2",
+    "Rows are ranked by their dot product with the query. That prefers long rows, wherever they lie.",
+)
+def retrieve_by_product(representations, queries, k=5, farthest=False):
+    x = torch.as_tensor(representations)
+    products = x[queries] @ x.T
+    products[torch.arange(len(queries)), queries] = torch.inf if farthest else -torch.inf
+    return products.topk(k, largest=not farthest).indices
+
+
+@misconception(
+    RETRIEVE,
+    "ℓ1 instead of ℓ2",
+    "The absolute differences are added up. ℓ2 is the square root of the sum of squares.",
+)
+def retrieve_manhattan(representations, queries, k=5, farthest=False):
+    x = torch.as_tensor(representations)
+    distances = torch.cdist(x[queries], x, p=1)
+    distances[torch.arange(len(queries)), queries] = -torch.inf if farthest else torch.inf
+    return distances.topk(k, largest=farthest).indices
+
+
+@misconception(
+    RETRIEVE,
+    "the first rows as queries",
+    "The rows 0, 1, 2, … are taken as queries, however many there are. `queries` says which rows they are.",
+)
+def first_rows(representations, queries, k=5, farthest=False, _right=retrieve):
+    return _right(representations, torch.arange(len(queries)), k, farthest)
+
+
+@misconception(
+    RETRIEVE,
+    "positions among the others",
+    "The query's row is taken out before the search, and the indices then count the rows that are left: "
+    "those behind "
+    "the query are off by one.",
+)
+def shifted_indices(representations, queries, k=5, farthest=False, _right=retrieve):
+    found, queries = _right(representations, queries, k, farthest), torch.as_tensor(queries)
+    return found - (found > queries[:, None]).long()
+
+
+@misconception(
+    RETRIEVE,
+    "queries left out of each other's lists",
+    "All queries are taken out of the rows that are searched. Only the query itself should be missing "
+    "from its own list.",
+)
+def other_queries_hidden(representations, queries, k=5, farthest=False):
+    x = torch.as_tensor(representations)
+    distances = torch.cdist(x[queries], x)
+    distances[:, queries] = -torch.inf if farthest else torch.inf
+    return distances.topk(k, largest=farthest).indices
+
+
+@misconception(
+    RETRIEVE,
+    "k not used",
+    "Five rows come back, whatever k is.",
+)
+def always_five(representations, queries, k=5, farthest=False, _right=retrieve):
+    return _right(representations, queries, 5, farthest)
+
+
+@misconception(
+    RETRIEVE,
+    "indices within a batch",
+    "The rows are searched in batches, and the indices count rows of the batch instead of rows of the "
+    "whole set.",
+)
+def within_batches(representations, queries, k=5, farthest=False, _right=retrieve):
+    return _right(representations, queries, k, farthest) % 256
+
+
+@misconception(
+    RETRIEVE,
+    "order lost",
+    "The representations are shuffled before the search (a loader may do it silently), so the indices "
+    "name other rows.",
+)
+def retrieve_shuffled(representations, queries, k=5, farthest=False, _right=retrieve):
+    x = torch.as_tensor(representations)
+    return _right(x[torch.randperm(len(x))], queries, k, farthest)
+
+
+@misconception(
+    RETRIEVE,
+    "rows changed in place",
+    "The rows that were passed in are changed: the caller's arrays are not yours to write into.",
+)
+def retrieve_in_place(representations, queries, k=5, farthest=False, _right=retrieve):
+    found = _right(representations, queries, k, farthest)
+    representations[queries] = np.inf
+    return found

@@ -2,7 +2,7 @@
 import torch
 import torch.nn.functional as F
 
-from autograder.misconceptions import misconception
+from autograder.misconceptions import misconception, probe
 from solutions.vicreg import VICRegTerms, covariance_loss, invariance_loss, variance_loss
 
 # The invariance term
@@ -629,3 +629,27 @@ def total_as_number(z_a, z_b, inv_weight=25.0, var_weight=25.0, cov_weight=1.0):
     s, v = invariance_loss(z_a, z_b), variance_loss(z_a) + variance_loss(z_b)
     c = covariance_loss(z_a) + covariance_loss(z_b)
     return VICRegTerms((inv_weight * s + var_weight * v + cov_weight * c).item(), s.item(), v.item(), c.item())
+
+
+# Probes: B ≠ D, means off zero, constant columns
+
+_generator = torch.Generator().manual_seed(2022)
+
+
+def _batch(rows: int, columns: int) -> torch.Tensor:
+    noise = torch.randn(rows, columns, generator=_generator, dtype=torch.float64)
+    return noise * torch.linspace(0.2, 3, columns, dtype=torch.float64) + 1.5
+
+
+_tall, _tall_b, _wide, _wide_b = _batch(6, 4), _batch(6, 4), _batch(3, 5), _batch(3, 5)
+_constant = torch.full((4, 3), 2.0, dtype=torch.float64)
+probe("vicreg.invariance_loss", _tall, _tall_b)
+probe("vicreg.invariance_loss", _wide, _wide_b)
+probe("vicreg.variance_loss", _tall)
+probe("vicreg.variance_loss", _wide)
+probe("vicreg.variance_loss", _constant, gamma=0.05)  # .04 with ε = 1e-4 in the root, .0499 outside, .05 without
+probe("vicreg.variance_loss", _tall, gamma=2.0, eps=0.25)
+probe("vicreg.covariance_loss", _tall)
+probe("vicreg.covariance_loss", _wide)
+probe("vicreg.vicreg_loss", _tall, _tall_b)
+probe("vicreg.vicreg_loss", _wide, _wide_b, inv_weight=2.0, var_weight=3.0, cov_weight=5.0)

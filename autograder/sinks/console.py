@@ -57,22 +57,32 @@ def summary(console: Console, report: Report, tasks: list[TaskResult] | None = N
         if any(item.verdict != "passed" for item in task.items):
             console.print()
             task_summary(console, task)
-    console.print(f"[bold]{report.total:g} of {report.max_total:g} points[/] in the checks that ran.")
+    bonus = f", and {report.bonus:g} of {report.max_bonus:g} bonus points" if report.max_bonus else ""
+    console.print(f"[bold]{report.total:g} of {report.max_total:g} points[/]{bonus} in the checks that ran.")
     console.print(f"[dim]Sandbox: {escape(report.sandbox)}[/]", soft_wrap=True)
 
 
 def scoreboard(reports: list[Report]) -> Table:
-    """One row a submission: points by task, the total, and how many items ended in which verdict. Fits 80 columns."""
+    """One row a submission: the total, how many items ended in which verdict, and where points were lost."""
     caption = "  ".join(f"{mark} {word}" for mark, word, _ in MARKS.values())
     table = Table(title="Scoreboard", title_justify="left", box=SIMPLE_HEAD, padding=(0, 1), caption=caption)
     table.add_column("submission", overflow="fold", max_width=28)
-    for task in reports[0].tasks:
-        number = task.title.partition(":")[0].removeprefix("Task ")
-        table.add_column(f"T{number}\n/{task.max_points:g}", justify="right", no_wrap=True)
     table.add_column(f"total\n/{reports[0].max_total:g}", justify="right", style="bold", no_wrap=True)
+    if reports[0].max_bonus:
+        table.add_column(f"bonus\n/{reports[0].max_bonus:g}", justify="right", no_wrap=True)
     table.add_column("items", no_wrap=True)
+    table.add_column("points lost in tasks")
     for report in reports:
-        points = [f"{task.points:g}" for task in report.tasks]
-        counts = [f"{MARKS[name][0]}{report.count(name)}" for name in MARKS if report.count(name)]
-        table.add_row(Text(report.submission), *points, f"{report.total:g}", " ".join(counts))
+        counts = " ".join(f"{MARKS[name][0]}{report.count(name)}" for name in MARKS if report.count(name))
+        bonus = [f"{report.bonus:g}"] if reports[0].max_bonus else []
+        table.add_row(Text(report.submission), f"{report.total:g}", *bonus, counts, lost(report))
     return table
+
+
+def lost(report: Report) -> str:
+    """Tasks by number, each with the points that it lacks: "T1:3, T4:0.5"."""
+    if not report.total and not report.bonus:
+        return "all"
+    numbers = [task.title.partition(":")[0].replace("Task ", "T") for task in report.tasks]
+    missing = [task.max_points - task.points for task in report.tasks]
+    return ", ".join(f"{number}:{points:g}" for number, points in zip(numbers, missing) if points) or "none"

@@ -141,7 +141,8 @@ def describe(error: BaseException, package: str) -> dict:
 def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, MemoryError):
         return True
-    return isinstance(error, RuntimeError) and "can't allocate memory" in text_of(error)
+    signs = ("can't allocate memory", "bad_alloc", "could not create a memory")  # PyTorch's allocator, C++, oneDNN
+    return isinstance(error, RuntimeError) and any(sign in text_of(error) for sign in signs)
 
 
 def text_of(error: BaseException) -> str:

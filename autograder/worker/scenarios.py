@@ -115,17 +115,26 @@ def project(package, representations, method: str, seed: int) -> dict:
 
     Returns both maps, and whether the global generators were left alone.
     """
+    came = twice(package, "evaluation.project_2d", representations, method=method, seed=seed)
+    return {"maps": came["values"], "generators_left_alone": came["generators_left_alone"]}
+
+
+def twice(package, target: str, *args, **kwargs) -> dict:
+    """The function `target` ("module.function"), called twice with global random generators in different states.
+
+    Returns both values, and whether the global generators were left alone.
+    """
     found, kept = [], []
     for state in (1, 2):
         torch.manual_seed(state)
         np.random.seed(state)
         before = torch.get_rng_state(), np.random.get_state()[1].copy()
-        found.append(package.function("evaluation.project_2d")(representations, method=method, seed=seed))
+        found.append(package.function(target)(*args, **kwargs))
         kept.append(
             torch.equal(before[0], torch.get_rng_state())
             and np.array_equal(before[1], np.random.get_state()[1])
         )
-    return {"maps": found, "generators_left_alone": all(kept)}
+    return {"values": found, "generators_left_alone": all(kept)}
 
 
 def train_on_shapes(package, images, held_out, settings: dict, options: dict) -> dict:

@@ -8,6 +8,7 @@ import json
 import math
 import socket
 import struct
+import sys
 import time
 
 import numpy as np
@@ -18,6 +19,8 @@ MAX_FRAME = 64 * 1024 * 1024  # bytes; the largest of an honest answer, 400 imag
 MAX_HEADER = 8 * 1024 * 1024  # bytes of JSON, which takes up to 30 times as much memory once it is read
 MAX_NODES = 200_000  # values in one message
 MAX_DEPTH = 32
+MAX_SIDE = 2**31  # rows or columns of a sparse matrix
+MAX_DENSE = 2**24  # entries of a sparse matrix that is written out densely
 _SCALARS = (type(None), bool, int, str)
 
 
@@ -33,6 +36,28 @@ class Unsupported:
 
     def __repr__(self) -> str:
         return f"<a value of type {self.type_name}>"
+
+
+class Sparse:
+    """A sparse matrix as plain data, of whichever library and format it was: SciPy's or PyTorch's.
+
+    `indices` (2, entries) int64 holds rows and columns, `values` (entries,) what stands there; what stands twice at
+    the same place is to be added.
+    """
+
+    def __init__(self, type_name: str, shape: tuple[int, int], indices: torch.Tensor, values: torch.Tensor):
+        self.type_name, self.shape, self.indices, self.values = type_name, shape, indices, values
+
+    def __repr__(self) -> str:
+        return f"<a sparse matrix ({self.type_name}) of shape {self.shape} with {len(self.values)} entries>"
+
+    def dense(self) -> torch.Tensor:
+        """All entries, (rows, columns) float64. ValueError where they are too many: look at the shape first."""
+        rows, columns = self.shape
+        if rows * columns > MAX_DENSE:
+            raise ValueError(f"{self!r} is too large to be written out")
+        full = torch.zeros(rows * columns, dtype=torch.float64)
+        return full.index_add_(0, self.indices[0] * columns + self.indices[1], self.values.double()).view(rows, columns)
 
 
 def pack(value) -> bytes:
@@ -113,12 +138,17 @@ def _encode(value, tensors: dict, depth: int):
     if isinstance(value, tuple) and hasattr(kind, "_fields"):
         fields = [[str(name), _encode(each, tensors, depth + 1)] for name, each in zip(kind._fields, tuple(value))]
         return {"named": fields}
+    if isinstance(value, tuple) and kind.__module__ == "torch.return_types":  # what topk, sort, max ... return
+        return {"tuple": [_encode(each, tensors, depth + 1) for each in tuple(value)]}
     return _encode_array(value, tensors)
 
 
 def _encode_array(value, tensors: dict):
     kind = type(value)
     try:
+        if (sparse := as_sparse(value)) is not None:
+            stored = [_store(sparse.indices, tensors), _store(sparse.values, tensors)]
+            return {"sparse": [sparse.type_name, list(sparse.shape), *stored]}
         if kind is torch.Tensor or kind is torch.nn.Parameter:
             return {"tensor": _store(value.detach().cpu(), tensors)}
         if kind is np.ndarray or (isinstance(value, np.generic) and kind.__module__ == "numpy"):
@@ -129,9 +159,28 @@ def _encode_array(value, tensors: dict):
     return {"unsupported": f"{kind.__module__}.{kind.__qualname__}"}
 
 
+def as_sparse(value) -> Sparse | None:
+    """A sparse matrix of SciPy or PyTorch, in any of their formats, as a `Sparse`; None for everything else.
+
+    A tensor that is sparse in another way (more dimensions, values that are tensors themselves) is a TypeError.
+    """
+    kind = type(value)
+    if kind in (torch.Tensor, torch.nn.Parameter) and value.layout is not torch.strided:
+        if value.dim() != 2 or value.dense_dim() != 0:
+            raise TypeError("not a matrix of numbers")
+        entries = value.detach().cpu().to_sparse_coo()
+        return Sparse(str(value.layout), tuple(value.shape), entries._indices(), entries._values())
+    scipy = sys.modules.get("scipy.sparse")  # not imported: then nothing is of its types
+    if scipy is None or not kind.__module__.startswith("scipy.sparse") or not scipy.issparse(value):
+        return None
+    if value.ndim != 2:
+        raise TypeError("not a matrix")
+    entries = value.tocoo()
+    indices = torch.from_numpy(np.stack([entries.row, entries.col]).astype(np.int64))
+    return Sparse(f"scipy.sparse.{kind.__name__}", tuple(map(int, value.shape)), indices, torch.from_numpy(entries.data))
+
+
 def _store(tensor: torch.Tensor, tensors: dict) -> str:
-    if tensor.layout is not torch.strided:
-        raise TypeError("sparse tensors do not travel")
     tensor = tensor.resolve_conj().resolve_neg().contiguous().clone()
     safetensors.torch.save({"x": tensor[..., :0] if tensor.dim() else tensor})  # KeyError for a dtype that does not travel
     name = str(len(tensors))
@@ -161,6 +210,9 @@ def _decode(tree, tensors: dict, budget: list, depth: int):
         return {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}[content]
     if kind == "unsupported":
         return Unsupported(str(content)[:200])
+    if kind == "sparse":
+        type_name, shape, indices, values = content
+        return _decode_sparse(str(type_name)[:200], shape, tensors[indices], tensors[values])
     return _decode_array(kind, tensors[content])
 
 
@@ -172,6 +224,16 @@ def _decode_array(kind: str, tensor: torch.Tensor):
     if kind == "scalar":
         return tensor.numpy()[()]
     raise WireError(f"unknown kind {kind[:20]!r}")
+
+
+def _decode_sparse(type_name: str, shape, indices: torch.Tensor, values: torch.Tensor) -> Sparse:
+    if not isinstance(shape, list) or len(shape) != 2 or not all(type(n) is int and 0 <= n <= MAX_SIDE for n in shape):
+        raise WireError("a sparse matrix of impossible shape")
+    if values.dim() != 1 or indices.dtype != torch.int64 or tuple(indices.shape) != (2, len(values)):
+        raise WireError("a sparse matrix whose indices and values do not fit together")
+    if len(values) and not ((indices >= 0) & (indices < torch.tensor(shape)[:, None])).all():
+        raise WireError("a sparse matrix with an index out of its bounds")
+    return Sparse(type_name, tuple(shape), indices, values)
 
 
 class Named(dict):

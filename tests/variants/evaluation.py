@@ -1,4 +1,4 @@
-"""Task 4 in other styles."""
+"""Tasks 4 and 5 in other styles."""
 
 import numpy as np
 import torch
@@ -8,6 +8,7 @@ from solutions.evaluation import normalize
 from tests.variants import variant
 
 EXTRACT, MAP, PROBE = "evaluation.extract_representations", "evaluation.project_2d", "evaluation.linear_probe"
+RETRIEVE = "evaluation.retrieve"
 
 
 @variant(EXTRACT, "a loop over slices, NumPy array out")
@@ -149,3 +150,56 @@ def scikit_sgd(train_x, train_y, test_x):
 
     probe = SGDClassifier(loss="log_loss", random_state=0, max_iter=200)
     return torch.from_numpy(probe.fit(np.asarray(train_x), np.asarray(train_y)).predict(np.asarray(test_x)))
+
+
+@variant(RETRIEVE, "cdist, full sort, own index removed, the least far of the farthest first")
+def retrieve_by_sort(representations, queries, k=5, farthest=False):
+    x = torch.as_tensor(representations)
+    order = torch.cdist(x[queries], x).argsort(dim=1)
+    order = torch.stack([row[row != query] for row, query in zip(order, torch.as_tensor(queries))])
+    return order[:, -k:] if farthest else order[:, :k]
+
+
+@variant(RETRIEVE, "NumPy loop over the queries, argsort, array out")
+def retrieve_by_loop(representations, queries, k=5, farthest=False):
+    x, found = np.asarray(representations), []
+    for query in np.asarray(queries):
+        distances = np.sqrt(((x - x[query]) ** 2).sum(axis=1))
+        order = [i for i in np.argsort(-distances if farthest else distances) if i != query]
+        found.append(order[:k])
+    return np.array(found)
+
+
+@variant(RETRIEVE, "squares of matrix products, distance to itself infinite, int32")
+def retrieve_by_products(representations, queries, k=5, farthest=False):
+    x = torch.as_tensor(representations)
+    norms = (x**2).sum(dim=1)
+    squares = norms[queries][:, None] + norms[None] - 2 * x[queries] @ x.T
+    if farthest:
+        squares = -squares
+    squares[torch.arange(len(queries)), queries] = float("inf")
+    return squares.topk(k, dim=1, largest=False).indices.to(torch.int32)
+
+
+@variant(RETRIEVE, "scikit-learn's NearestNeighbors and scipy's cdist")
+def retrieve_with_scikit(representations, queries, k=5, farthest=False):
+    from scipy.spatial.distance import cdist
+    from sklearn.neighbors import NearestNeighbors
+
+    x, queries = np.asarray(representations), np.asarray(queries)
+    if farthest:
+        distances = cdist(x[queries], x)
+        distances[np.arange(len(queries)), queries] = -1
+        return distances.argsort(axis=1)[:, ::-1][:, :k].copy()
+    found = NearestNeighbors(n_neighbors=len(x)).fit(x).kneighbors(x[queries], return_distance=False)
+    return np.stack([row[row != query][:k] for row, query in zip(found, queries)])
+
+
+@variant(RETRIEVE, "the task 6 search with all rows, nearest cut off the front and farthest off the end")
+def retrieve_with_task_6(representations, queries, k=5, farthest=False):
+    from .neighbors import nearest_neighbors
+
+    x = torch.as_tensor(representations)
+    found = nearest_neighbors(x[queries], x, len(x))[1]
+    found = found[found != torch.as_tensor(queries)[:, None]].view(len(queries), -1)
+    return found[:, -k:].flip(1) if farthest else found[:, :k]

@@ -1,0 +1,337 @@
+"""Mistakes in task 10. `_right` is the reference's function, taken while the name still means it."""
+
+import numpy as np
+import torch
+
+from autograder.misconceptions import misconception
+from solutions.latent_optimization import (
+    _own_draws,
+    _shared_by_views,
+    _textures_of_views,
+    augment,
+    covariance_loss,
+    optimize_latents,
+    variance_loss,
+)
+
+TARGET = "latent_optimization.optimize_latents"
+
+
+@misconception(
+    TARGET,
+    "the three terms alone",
+    "The codes are optimized under VICReg's three terms and nothing else. These are fulfilled by any codes "
+    "that are equal for both views, spread out and uncorrelated; which image a code belongs to "
+    "changes nothing.",
+)
+def three_terms(images, dim=16, steps=200, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    codes = torch.randn(2, len(images), dim, generator=generator).requires_grad_()
+    optimizer = torch.optim.Adam([codes], lr=0.1)
+    for _ in range(steps):
+        z_a, z_b = codes
+        loss = 25 * (z_a - z_b).square().mean() + 25 * (variance_loss(z_a) + variance_loss(z_b))
+        loss = loss + covariance_loss(z_a) + covariance_loss(z_b)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return codes.detach()[0]
+
+
+@misconception(
+    TARGET,
+    "codes not optimized",
+    "The generator learns, the codes stay where they were drawn. They have to be among the optimizer's "
+    "parameters, with a learning rate.",
+)
+def frozen_codes(images, dim=16, steps=200, seed=0):
+    target = _shared_by_views(_textures_of_views(torch.as_tensor(images), seed))
+    codes = torch.randn(len(images), dim, generator=torch.Generator().manual_seed(seed))
+    weight = torch.zeros(dim, target.shape[1], requires_grad=True)
+    optimizer = torch.optim.Adam([weight], lr=0.01)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        (codes @ weight - target).square().mean().backward()
+        optimizer.step()
+    return codes
+
+
+@misconception(
+    TARGET,
+    "learning rate of the codes far too small",
+    "The codes hardly leave their random start. Each of them gets a gradient from its own image alone, "
+    "divided by the number of images: they need a much larger learning rate than the generator.",
+)
+def slow_codes(images, dim=16, steps=200, seed=0, _right=optimize_latents):
+    from unittest import mock
+
+    with mock.patch.dict(globals(), CODE_LR=1e-4):
+        return _right(images, dim, steps, seed)
+
+
+@misconception(
+    TARGET,
+    "attraction without repulsion",
+    "Codes are only pulled together, and collapse to one point. Something has to keep them apart.",
+)
+def pulled_together(images, dim=16, steps=200, seed=0):
+    codes = torch.randn(len(images), dim, generator=torch.Generator().manual_seed(seed))
+    for _ in range(steps):
+        codes = codes + 0.1 * (codes.mean(dim=0) - codes)
+    return codes.round(decimals=4)
+
+
+@misconception(
+    TARGET,
+    "one direction only",
+    "All numbers of a code are the same: the codes lie on a line. The covariance term has to keep columns "
+    "from repeating each other.",
+)
+def one_direction(images, dim=16, steps=200, seed=0, _right=optimize_latents):
+    return _right(images, dim, steps, seed)[:, :1].expand(-1, dim).clone()
+
+
+@misconception(
+    TARGET,
+    "principal components of the pixels",
+    "These are principal components of the images: they have content before the first step. The codes should "
+    "start at random, and get their content by being optimized.",
+)
+def principal_components(images, dim=16, steps=200, seed=0):
+    x = torch.as_tensor(images).flatten(1).float()
+    noise = torch.randn(len(x), dim, generator=torch.Generator().manual_seed(seed))
+    u, s, _ = torch.linalg.svd(x - x.mean(dim=0), full_matrices=False)
+    found = (u * s)[:, :dim]
+    return torch.nn.functional.pad(found, (0, dim - found.shape[1])) + noise * (1 + steps) * 1e-3
+
+
+@misconception(
+    TARGET,
+    "codes computed from the images at the start",
+    "The start of a code is computed from its image, by fixed random weights. That is an (untrained) "
+    "encoder; free codes start without any content.",
+)
+def started_from_images(images, dim=16, steps=200, seed=0, _right=optimize_latents):
+    x = torch.as_tensor(images).flatten(1).float() / 255
+    weight = torch.randn(x.shape[1], dim, generator=torch.Generator().manual_seed(seed))
+    return x @ weight / 32 if steps == 0 else _right(images, dim, steps, seed)
+
+
+@misconception(
+    TARGET,
+    "an encoder",
+    "A network computes the codes from the images. That is what amortization means; here every code is a "
+    "free parameter of its own.",
+)
+def amortized(images, dim=16, steps=200, seed=0):
+    target = _shared_by_views(_textures_of_views(torch.as_tensor(images), seed))
+    generator = torch.Generator().manual_seed(seed)
+    weight = (torch.randn(target.shape[1], dim, generator=generator) / 10).requires_grad_()
+    back = (torch.randn(dim, target.shape[1], generator=generator) / 10).requires_grad_()
+    optimizer = torch.optim.Adam([weight, back], lr=0.01)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        (target @ weight @ back - target).square().mean().backward()
+        optimizer.step()
+    return (target @ weight).detach()
+
+
+@misconception(
+    TARGET,
+    "seed not used",
+    "Codes, generator or views are drawn from the global generator, and the argument seed is not used: every "
+    "call gives other codes.",
+)
+def unseeded(images, dim=16, steps=200, seed=0, _right=optimize_latents):
+    return _right(images, dim, steps, int(torch.randint(0, 10_000, (1,))))
+
+
+@misconception(
+    TARGET,
+    "views not seeded",
+    "The codes are drawn with the seed, the views are not: they come from the global generator, wherever "
+    "that happens to be.",
+)
+def unseeded_views(images, dim=16, steps=200, seed=0):
+    images = torch.as_tensor(images)
+    codes = torch.randn(len(images), dim, generator=torch.Generator().manual_seed(seed)).requires_grad_()
+    weight = torch.zeros(dim, images[0].numel(), requires_grad=True)
+    optimizer = torch.optim.Adam([codes, weight], lr=0.1)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        (codes @ weight - augment(images).flatten(1)).square().mean().backward()
+        optimizer.step()
+    return codes.detach()
+
+
+@misconception(
+    TARGET,
+    "always the same seed",
+    "The seed is fixed inside: another seed gives the same codes.",
+)
+def fixed_seed(images, dim=16, steps=200, seed=0, _right=optimize_latents):
+    return _right(images, dim, steps, 0)
+
+
+@misconception(
+    TARGET,
+    "global seed set",
+    "The seed of torch's global generator is set inside the function: all later draws of the program repeat.",
+)
+def global_seed(images, dim=16, steps=200, seed=0, _right=optimize_latents):
+    torch.manual_seed(seed)
+    return _right(images, dim, steps, seed)
+
+
+@misconception(
+    TARGET,
+    "NumPy's global seed set",
+    "np.random.seed is called inside the function: all later draws of the program repeat. Use "
+    "np.random.default_rng(seed).",
+)
+def numpy_seed(images, dim=16, steps=200, seed=0, _right=optimize_latents):
+    np.random.seed(seed)
+    return _right(images, dim, steps, seed)
+
+
+@misconception(
+    TARGET,
+    "dim ignored",
+    "The length of the codes does not follow the argument dim.",
+)
+def always_sixteen(images, dim=16, steps=200, seed=0, _right=optimize_latents):
+    return _right(images, 16, steps, seed)
+
+
+@misconception(
+    TARGET,
+    "steps ignored",
+    "The number of updates is fixed inside: after 0 steps, the codes already know their images.",
+)
+def always_all_steps(images, dim=16, steps=200, seed=0, _right=optimize_latents):
+    return _right(images, dim, 100, seed)
+
+
+@misconception(
+    TARGET,
+    "order lost",
+    "The rows are in the order in which images were drawn for a batch, not in that of the images: codes and "
+    "labels no longer belong together.",
+)
+def order_lost(images, dim=16, steps=200, seed=0, _right=optimize_latents):
+    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))
+    return _right(images, dim, steps, seed)[order]
+
+
+@misconception(
+    TARGET,
+    "views of other images",
+    "In every step, the code of an image has to reproduce views of whichever images the draw put into that "
+    "row: the views are shuffled and the codes are not.",
+)
+def other_images(images, dim=16, steps=200, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    target = _shared_by_views(_textures_of_views(torch.as_tensor(images), seed))
+    codes = torch.randn(len(images), dim, generator=generator).requires_grad_()
+    weight = torch.randn(dim, target.shape[1], generator=generator).requires_grad_()
+    optimizer = torch.optim.Adam([codes, weight], lr=0.1)
+    for _ in range(steps):
+        shuffled = target[torch.randperm(len(target), generator=generator)]
+        optimizer.zero_grad()
+        (codes @ weight - shuffled).square().mean().backward()
+        optimizer.step()
+    return codes.detach()
+
+
+@misconception(
+    TARGET,
+    "position in the batch taken as index",
+    "Codes are looked up by the position in the batch: all batches share the first rows, and the code of an "
+    "image is that of many images.",
+)
+def batch_positions(images, dim=16, steps=200, seed=0, batch=32):
+    generator = torch.Generator().manual_seed(seed)
+    target = _shared_by_views(_textures_of_views(torch.as_tensor(images), seed))
+    codes = torch.randn(len(images), dim, generator=generator).requires_grad_()
+    weight = torch.randn(dim, target.shape[1], generator=generator).requires_grad_()
+    optimizer = torch.optim.Adam([codes, weight], lr=0.1)
+    for _ in range(steps):
+        chosen = torch.randperm(len(target), generator=generator)[:batch]
+        optimizer.zero_grad()
+        (codes[: len(chosen)] @ weight - target[chosen]).square().mean().backward()
+        optimizer.step()
+    return codes.detach()
+
+
+@misconception(
+    TARGET,
+    "codes of both views below each other",
+    "There are two rows for each image, one for each view. The caller wants one: the mean of both, or one of "
+    "them.",
+)
+def both_views(images, dim=16, steps=200, seed=0, _right=optimize_latents):
+    found = _right(images, dim, steps, seed)
+    return torch.cat([found, found])
+
+
+@misconception(
+    TARGET,
+    "a pair of codes",
+    "A pair comes back, codes of the one and of the other view. The caller wants one code for each image.",
+)
+def pair(images, dim=16, steps=200, seed=0, _right=optimize_latents):
+    found = _right(images, dim, steps, seed)
+    return found, found
+
+
+@misconception(
+    TARGET,
+    "one column an image",
+    "The codes are the columns. Row i should be the code of image i.",
+)
+def columns(images, dim=16, steps=200, seed=0, _right=optimize_latents):
+    return _right(images, dim, steps, seed).T
+
+
+@misconception(
+    TARGET,
+    "incomplete last batch dropped",
+    "Images of an incomplete last batch have no code. Every image needs its row.",
+)
+def last_batch_dropped(images, dim=16, steps=200, seed=0, _right=optimize_latents):
+    size = min(8, len(images))
+    return _right(images[: len(images) // size * size], dim, steps, seed)
+
+
+@misconception(
+    TARGET,
+    "a singular matrix inverted",
+    "With fewer images than features, a covariance matrix has no inverse. Add a small multiple of the "
+    "identity, or leave out the directions without variance.",
+)
+def singular(images, dim=16, steps=200, seed=0, _right=optimize_latents):
+    if steps:
+        features = torch.as_tensor(images)[:, ::4, ::4].flatten(1).double()
+        torch.linalg.cholesky(torch.cov(features.T))
+    return _right(images, dim, steps, seed)
+
+
+@misconception(
+    TARGET,
+    "images changed in place",
+    "The images that were passed in are changed: the caller's arrays are not yours to write into.",
+)
+def images_in_place(images, dim=16, steps=200, seed=0, _right=optimize_latents):
+    images //= 2
+    return _right(images, dim, steps, seed)
+
+
+@misconception(
+    TARGET,
+    "divided by a spread of zero",
+    "Codes are divided by a spread that is 0 or undefined for few images, and NaN comes out.",
+)
+def divided_by_zero(images, dim=16, steps=200, seed=0):
+    with _own_draws(seed):
+        codes = torch.zeros(len(images), dim)
+        return (codes - codes.mean(dim=0)) / codes.std(dim=0)

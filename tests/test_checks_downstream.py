@@ -1,0 +1,96 @@
+"""The checks of tasks 5 to 10: every known mistake is caught, every other right style passes."""
+
+import functools
+
+import pytest
+
+from autograder import rubric
+from autograder.expect import Mismatch
+from autograder.misconceptions import entries, name_mistake, probed
+from autograder.student import StudentError
+from release.tasks import task_id
+from tests import harness
+from tests.variants import variants
+
+POINTS = {
+    "retrieval": 4,
+    "neighbors": 9,
+    "laplacian": 9,
+    "anomaly": 8,
+    "clustering": 12,
+    "latent_optimization": 12,
+}
+
+
+def task_of(entry) -> str:
+    return task_id(*entry.target.split("."))
+
+
+MISTAKES = [each for each in entries() if task_of(each) in POINTS]
+VARIANTS = [each for each in variants() if task_of(each) in POINTS]
+NAMEABLE = [each for each in MISTAKES if each.target in probed()]
+
+
+def name_of(entry) -> str:
+    return f"{entry.target}: {entry.name}"
+
+
+def failed(outcomes: dict) -> dict:
+    return {item: repr(error) for item, error in outcomes.items() if error is not None}
+
+
+@functools.cache
+def items_of(task: str) -> dict[str, str]:
+    return {item.id: item.visibility for item in rubric.load().find_task(task).items}
+
+
+@pytest.mark.parametrize("task", POINTS)
+def test_every_item_has_one_check_and_points_add_up(task):
+    assert {check.item: check.visibility for check in harness.checks(task)} == items_of(task)
+    assert len(harness.checks(task)) == len(items_of(task))
+    assert sum(item.points for item in rubric.load().find_task(task).items) == POINTS[task]
+
+
+@pytest.mark.parametrize("task", POINTS)
+def test_reference_passes(task, tmp_path):
+    with harness.package_with(tmp_path) as package:
+        assert failed(harness.run_checks(package, task)) == {}
+
+
+@pytest.mark.parametrize("entry", VARIANTS, ids=name_of)
+def test_variant_passes(entry, tmp_path):
+    with harness.package_with(tmp_path, entry) as package:
+        assert failed(harness.run_checks(package, task_of(entry))) == {}
+
+
+@pytest.mark.parametrize("entry", MISTAKES, ids=name_of)
+def test_mistake_is_caught(entry, tmp_path):
+    with harness.package_with(tmp_path, entry) as package:
+        outcomes = harness.run_checks(package, task_of(entry), stop=not entry.convention)
+    found = [error for error in outcomes.values() if error is not None]
+    assert found
+    assert all(isinstance(error, Mismatch | StudentError) for error in found)
+    assert not any(isinstance(error, NameError | ImportError) for error in found), (
+        "the entry itself does not run"
+    )
+    if entry.convention:  # told, and no more than its own item lost
+        assert set(failed(outcomes)) == {f"{task_of(entry)}.convention"}
+
+
+@pytest.mark.parametrize("entry", NAMEABLE, ids=name_of)
+def test_diagnosis_names_this_mistake_or_none(entry, tmp_path):
+    with harness.package_with(tmp_path, entry) as package, harness.one_thread():
+        named = []
+        for check in harness.checks(task_of(entry)):
+            error, student = harness.run_check(check, package)
+            if error is not None and student.calls and student.calls[-1][0].target == entry.target:
+                named.append(name_mistake(student, entry.target, student.calls))
+    assert all(found is entry for found in named if found is not None)
+
+
+@pytest.mark.parametrize("entry", [each for each in VARIANTS if each.target in probed()], ids=name_of)
+def test_diagnosis_is_silent_about_right_solutions(entry, tmp_path):
+    with harness.package_with(tmp_path, entry) as package, harness.one_thread():
+        for check in harness.checks(task_of(entry)):
+            _, student = harness.run_check(check, package)
+            assert name_mistake(student, entry.target, student.calls) is None
