@@ -6,12 +6,13 @@ import os
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
 EXIT_OK, EXIT_USAGE, EXIT_FAULT, EXIT_INTERRUPTED = 0, 2, 3, 130
-LEAST = 20  # images a split must have for a probe and a map that mean anything
+LEAST = 20  # images a split must have for a probe that means anything
 TEMPLATES = Path(__file__).parent
 
 
@@ -25,18 +26,21 @@ def main(argv: list[str] | None = None) -> int:
     # Threads that wait spin for a moment only: without end it made training ten times slower on a busy machine, and
     # not at all it makes it half as fast on an idle one.
     os.environ.setdefault("GOMP_SPINCOUNT", "20000")
-    from assignment.provided.datasets import DatasetError  # imports PyTorch: not before the options are right
+    # These import PyTorch: not before the options are right.
+    from assignment.provided.datasets import DatasetError
+    from solutions.reproduce.checkpoints import RunError
 
     try:
         return run(options.data, options.out, Console(highlight=False))
-    except DatasetError as error:
+    except (DatasetError, RunError) as error:
         print(f"demo: {error}", file=sys.stderr)
         return EXIT_USAGE
     except KeyboardInterrupt:
         print("demo: interrupted; every file that is there is whole", file=sys.stderr)
         return EXIT_INTERRUPTED
     except OSError as error:
-        print(f"demo: cannot write to {options.out}: {error.strerror or error}", file=sys.stderr)
+        where = error.filename or options.out
+        print(f"demo: cannot write to {where}: {error.strerror or error}", file=sys.stderr)
         return EXIT_USAGE
 
 
@@ -46,16 +50,16 @@ def run(name: str, out: Path, console: Console) -> int:
 
     start = time.monotonic()
     out.mkdir(parents=True, exist_ok=True)
-    results = learn(name, out, console)
-    for features, accuracy in results.accuracies.items():
+    learned = learn(name, out, console)
+    for features, accuracy in learned.accuracies().items():
         console.print(f"linear probe on {features:<18} {accuracy:.3f}")
-    page = write_page(out, results, [], time.monotonic() - start)
+    page = write_page(out, learned, [], time.monotonic() - start)
     console.print()
     reports = grade_samples(out, console)
     console.print()
     console.print(scoreboard(reports))
     seconds = time.monotonic() - start
-    write_page(out, results, reports, seconds)
+    write_page(out, learned, reports, seconds)
     console.print(f"Everything took {seconds:.0f} s. The page with figures and feedback:")
     print(page)
     return EXIT_FAULT if any(report.count("grader_fault") for report in reports) else EXIT_OK
@@ -64,39 +68,78 @@ def run(name: str, out: Path, console: Console) -> int:
 # ---- the first half: learning ------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Learned:
+    """What the first half came to: the content of results.json, and the folder that holds it."""
+
+    results: dict
+    folder: Path
+
+    def accuracies(self) -> dict[str, float]:
+        """Test accuracies of the linear probe, by features; the best last."""
+        found = {
+            key.removeprefix("probe accuracy: "): value["mean"]
+            for key, value in self.results["numbers"]["Q3"].items()
+        }
+        return dict(sorted(found.items(), key=lambda pair: pair[1]))
+
+    def seconds(self) -> dict[str, float]:
+        return {step: sum(taken) for step, taken in self.results["seconds"].items()}
+
+    def figures(self) -> dict[str, Path]:
+        """The figures of this run that the page shows, and those that say why one is missing."""
+        names = [name for drawn in self.results["figures"].values() for name in drawn]
+        wanted = [name for name in names if name in CAPTIONS or name.startswith("too_small")]
+        return {name: self.folder / "figures" / f"{name}.png" for name in wanted}
+
+    def words(self) -> str:
+        """The budget as the page tells it."""
+        data, settings = self.results["data"], self.results["settings"]
+        return in_words(
+            data["train images"],
+            data["test images"],
+            settings["epochs"],
+            settings["batch_size"],
+            settings["lr"],
+        )
+
+
 def affordable(name: str):
-    """The budget of the training: what leaves the whole demo within three minutes on two cores."""
-    from assignment.provided.datasets import LAPTOP_BUDGET, Budget
+    """The preset of the training: what leaves the whole demo within three minutes on two cores."""
+    from solutions.reproduce.presets import LAPTOP
 
-    if name == "shapes":
-        return LAPTOP_BUDGET
     # On CIFAR-10 a wider encoder, which affords fewer epochs in the same time, was a little worse.
-    return Budget(n_train=8192, n_test=1000, epochs=12, batch_size=256, lr=3e-3)
+    return LAPTOP if name == "shapes" else LAPTOP.resized(n_train=8192, n_test=1000, epochs=12)
 
 
-def learn(name: str, out: Path, console: Console):
-    """Train and draw. Raises DatasetError when the data cannot be had or are too few."""
+def learn(name: str, out: Path, console: Console) -> Learned:
+    """Questions 1 to 3. Raises DatasetError when the data cannot be had or are too few."""
     from assignment.provided.datasets import DatasetError, load
-    from demo.progress import Steps
-    from solutions.reproduce import reproduce
+    from solutions.reproduce.pipeline import Request, reproduce
+    from solutions.reproduce.progress import Steps
 
-    data, budget = load(name), affordable(name)
+    data, preset = load(name), affordable(name)
     for split in ("train", "test"):
         if (count := len(getattr(data, f"x_{split}"))) < LEAST:
             needed = f"the demo needs at least {LEAST} images in x_{split}"
             raise DatasetError(f"{name}: {needed}, but there are {count}.")
-    heading = f"Tasks 0 to 4 with the reference, on {data.name}: {in_words(budget, data)}"
-    console.print(heading, markup=False, soft_wrap=True)
+    budget = preset.budget
+    sizes = min(budget.n_train, len(data.x_train)), min(budget.n_test, len(data.x_test))
+    words = in_words(*sizes, budget.epochs, budget.batch_size, budget.lr)
+    console.print(
+        f"Questions 1 to 3 with the reference, on {data.name}: {words}", markup=False, soft_wrap=True
+    )
+    request = Request(
+        preset, out / "learned", questions=("Q1", "Q2", "Q3"), force=True, command="python -m demo"
+    )
     with Steps(console) as steps:
-        return reproduce(data, out / "figures", budget=budget, progress=steps)
+        return Learned(reproduce(request, lambda seed: data, data.x_test[:0], steps), request.out)
 
 
-def in_words(budget, data) -> str:
+def in_words(train: int, test: int, epochs: int, batch_size: int, lr: float) -> str:
     """The budget as the page and the terminal tell it."""
-    train, test = min(budget.n_train, len(data.x_train)), min(budget.n_test, len(data.x_test))
     sizes = f"{train:,} training and {test:,} test images"
-    epochs = f"{budget.epochs} epochs in batches of {budget.batch_size}"
-    return f"{sizes}, {epochs}, learning rate {budget.lr:g}, the small encoder"
+    return f"{sizes}, {epochs} epochs in batches of {batch_size}, learning rate {lr:g}, the small encoder"
 
 
 # ---- the second half: grading ------------------------------------------------------------------------------
@@ -106,7 +149,7 @@ def grade_samples(out: Path, console: Console) -> list:
     """Grade the samples as `python -m autograder grade` does; the reports go to OUT/graded."""
     from autograder import rubric, sandbox
     from demo import samples
-    from demo.progress import Steps
+    from solutions.reproduce.progress import Steps
 
     whole, confinement = rubric.load(), sandbox.choose()
     console.print("Three submissions, as `python -m autograder grade` grades them", markup=False)
@@ -147,16 +190,17 @@ CAPTIONS = {
 }
 
 
-def write_page(out: Path, results, reports: list, seconds: float) -> Path:
+def write_page(out: Path, learned: Learned, reports: list, seconds: float) -> Path:
     """OUT/index.html, with the figures inside it and links to the submissions' reports."""
     from autograder import report
     from autograder.sinks import html
 
-    figures = {name: (embedded(results.figures[name]), caption) for name, caption in CAPTIONS.items()}
+    pictures = learned.figures().items()
+    figures = {name: (embedded(path), CAPTIONS.get(name, "Too few images.")) for name, path in pictures}
     links = {each.submission: f"graded/{each.submission}/report.html" for each in reports}
     template = html.environment(TEMPLATES).get_template("page.html.jinja")
     text = template.render(
-        results=results, words=in_words(results.budget, results.data), figures=figures, reports=reports,
+        learned=learned, figures=figures, reports=reports,
         links=links, seconds=seconds, mistakes=mistakes(),
     )  # fmt: skip
     report.write_atomically(out / "index.html", text)

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 PLAIN_SECONDS = 5.0  # between two lines about the same step, where there is no terminal
+LEAST_SECONDS = 0.5  # a shorter step gets no line there
 
 
 class Steps:
@@ -34,13 +35,25 @@ class Steps:
     def show_bar(self, step: str, done: int, total: int) -> None:
         if step not in self.tasks:
             self.tasks[step] = self.bars.add_task(step, total=total)
+        elif done == 0:  # the same step once more
+            self.bars.reset(self.tasks[step], total=total, visible=True)
         self.bars.update(self.tasks[step], completed=done)
+        if done >= total:
+            self.hide_old()
+
+    def hide_old(self) -> None:
+        """A terminal cuts off at its lower end what is too high for it: there the steps at work would be."""
+        finished = [task.id for task in self.bars.tasks if task.finished and task.visible]
+        for task in finished[: -max(self.console.height // 2, 1)]:
+            self.bars.update(task, visible=False)
 
     def print_line(self, step: str, done: int, total: int) -> None:
         now = time.monotonic()
-        if step not in self.started:
+        if done == 0:
             self.started[step] = self.told[step] = now
-        elif done >= total or now - self.told[step] >= PLAIN_SECONDS:
+            return
+        finished = done >= total and now - self.started[step] >= LEAST_SECONDS
+        if finished or now - self.told[step] >= PLAIN_SECONDS:
             self.told[step] = now
             line = f"{step:<34} {100 * done // max(total, 1):>3}%  {now - self.started[step]:5.1f} s"
             self.console.print(line, markup=False, soft_wrap=True)

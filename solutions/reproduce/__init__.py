@@ -1,0 +1,1 @@
+"""All figures and numbers of the exercise: `python -m solutions.reproduce --help`."""
