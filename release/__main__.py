@@ -1,57 +1,72 @@
-"""Command line of `release`: `python -m release stubs [--check]` and `python -m release gate`."""
+"""Command line of `release`: `python -m release stubs [--check]`, `notebooks`, `handout` likewise, and `gate`."""
 
 import argparse
 import sys
 from pathlib import Path
 
-from . import gate, stubs
+from autograder.rubric import RubricError
+
+from . import gate, handout, notebooks, stubs
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = """examples:
   python -m release stubs           write assignment/*.py from solutions/*.py
   python -m release stubs --check   change nothing; show what would change, and exit with 1 if anything would
+  python -m release notebooks       write assignment/notebooks/*.ipynb from solutions/notebooks/*.py (--check as above)
+  python -m release handout         put the questions into assignment/README.md and make assignment/handout.html
   python -m release gate            prove that the stubs earn nothing, the reference everything, and nothing leaks
 """
 
 
 def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
-    """Run the command line; exit code 0: done, 1: the stubs are out of date (--check), 2: an error."""
+    """Run the command line; exit code 0: done, 1: generated files are out of date (--check), 2: an error."""
     parser = argparse.ArgumentParser(
         prog="python -m release", description="Turn solutions/ into what students receive.", epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    command = commands.add_parser("stubs", help="make the stubs in assignment/ from the solutions")
-    command.add_argument("--check", action="store_true", help="only compare; exit with 1 on a difference")
+    for name, help_text in (
+        ("stubs", "make the stubs in assignment/ from the solutions"),
+        ("notebooks", "make the notebooks in assignment/ from their sources"),
+        ("handout", "put the questions into the handout and make its HTML page"),
+    ):
+        command = commands.add_parser(name, help=help_text)
+        command.add_argument("--check", action="store_true", help="only compare; exit with 1 on a difference")
     commands.add_parser("gate", help="check all that must hold before a release")
     options = parser.parse_args(arguments)
     try:
         if options.command == "gate":
             return gate.run(root)
-        return _check(root) if options.check else _write(root)
+        makers = {"stubs": stubs.all_stubs, "notebooks": notebooks.all_notebooks, "handout": handout.all_handouts}
+        made = makers[options.command](root)
+        code = (_check if options.check else _write)(options.command, made, root)
+        if options.command == "handout" and (choices := handout.open_choices(root)):
+            print(f"note: assignment/README.md leaves {len(choices)} choices to you; the first is {choices[0]}")
+        return code
     except SyntaxError as error:
         print(f"error: {error.filename}:{error.lineno}: not valid Python: {error.msg}", file=sys.stderr)
-    except (stubs.MarkerError, OSError) as error:
+    except (stubs.MarkerError, notebooks.NotebookError, handout.HandoutError, RubricError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
     return 2
 
 
-def _write(root: Path) -> int:
-    written = stubs.write_stubs(root)
+def _write(what: str, made: dict[Path, str], root: Path) -> int:
+    written = stubs.write_changed(made)
     for path in written:
         print(f"wrote {path.relative_to(root)}")
     if not written:
-        print("the stubs are up to date")
+        print(f"the {what} {'are' if what.endswith('s') else 'is'} up to date")
     return 0
 
 
-def _check(root: Path) -> int:
-    changes = stubs.difference(root)
+def _check(what: str, made: dict[Path, str], root: Path) -> int:
+    changes = stubs.compare(made, root)
     if not changes:
-        print("the stubs are up to date")
+        print(f"the {what} {'are' if what.endswith('s') else 'is'} up to date")
         return 0
     print(changes)
-    print("assignment/ does not fit solutions/. To make the stubs again:\n\n    python -m release stubs")
+    source = "autograder/rubric.toml or itself" if what == "handout" else "solutions/"
+    print(f"assignment/ does not fit {source}. To make the {what} again:\n\n    python -m release {what}")
     return 1
 
 
