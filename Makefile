@@ -24,10 +24,10 @@ demo: $(STAMP)  ## see VICReg learn and three submissions graded; DATA=file.npz 
 	@$(PY) -m demo $(if $(DATA),--data "$(DATA)") --out "$(OUT)"
 
 test: $(STAMP)  ## the fast tests
-	@$(PY) -m pytest -q -n 2 --dist loadgroup -m "not slow" $(PYTEST_ARGS)
+	@$(PY) -m pytest -q -n 2 --no-loadscope-reorder -m "not slow" $(PYTEST_ARGS)
 
 test-all: $(STAMP)  ## all tests, the slow ones too
-	@$(PY) -m pytest -q -n 2 --dist loadgroup $(PYTEST_ARGS)
+	@$(PY) -m pytest -q -n 2 --no-loadscope-reorder $(PYTEST_ARGS)
 
 assignment: $(STAMP)  ## after a change in solutions/ or the rubric: make stubs, notebooks and handout again
 	@$(PY) -m release stubs

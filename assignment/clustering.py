@@ -25,7 +25,7 @@ def kmeans(
         (k, dim), row j is the mean of the rows with label j.
 
     Raises:
-        ValueError: k > N.
+        ValueError: k > N, or x has fewer than k different rows.
 
     Source: Lloyd, Least squares quantization in PCM, 1982; Arthur and Vassilvitskii, k-means++, 2007.
 

@@ -170,6 +170,13 @@ def clusters(value, x: torch.Tensor, k: int, slack: float) -> tuple[torch.Tensor
     return labels, means
 
 
+def mapped(value, n: int, k: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """A map of n rows and k centers, after both were found well formed."""
+    points, centers = parts(value, ("points", "centers in the plane"), "project_with_centers(x, centers)")
+    points = expect.tensor(points, (n, 2), what="the points").double()
+    return points, expect.tensor(centers, (k, 2), what="the centers in the plane").double()
+
+
 def spread(x: torch.Tensor) -> float:
     """Root of the summed variances of the columns."""
     return float(x.double().var(dim=0, correction=0).sum().sqrt())

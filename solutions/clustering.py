@@ -30,7 +30,7 @@ def kmeans(
         (k, dim), row j is the mean of the rows with label j.
 
     Raises:
-        ValueError: k > N.
+        ValueError: k > N, or x has fewer than k different rows.
 
     Source: Lloyd, Least squares quantization in PCM, 1982; Arthur and Vassilvitskii, k-means++, 2007.
 
@@ -44,6 +44,8 @@ def kmeans(
     x = torch.as_tensor(x).detach().cpu()
     with _one_blas_thread():
         found = KMeans(n_clusters=k, n_init=10, random_state=seed).fit(x.numpy()).labels_
+    if len(np.unique(found)) < k:  # equal rows cannot be divided: a center would be the mean of no rows
+        raise ValueError(f"x has fewer than {k} different rows, but {k} clusters are asked for")
     labels = torch.from_numpy(found.astype(np.int64))
     centers = torch.stack([x[labels == j].mean(dim=0) for j in range(k)])  # exact, also short of convergence
     return labels, centers

@@ -86,7 +86,9 @@ def project_2d(
     if method == "pca":
         mapping = PCA(n_components=2, svd_solver="full")
     elif method == "tsne":
-        mapping = TSNE(perplexity=min(30.0, (len(x) - 1) / 3), random_state=seed)
+        # The start by PCA is divided by its spread; where all rows are equal, that is 0/0 and crashes t-SNE.
+        start = "pca" if (x != x[0]).any() else "random"
+        mapping = TSNE(perplexity=min(30.0, (len(x) - 1) / 3), init=start, random_state=seed)
     else:
         raise ValueError(f'method must be "pca" or "tsne", not {method!r}')
     with _one_blas_thread():

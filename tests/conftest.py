@@ -1,8 +1,11 @@
-"""What holds for all tests: one thread, and the same examples on every run."""
+"""What holds for all tests: one thread, the same examples on every run, and who runs beside whom."""
+
+import re
 
 import hypothesis
 import pytest
 import torch
+from xdist.scheduler import LoadScopeScheduling
 
 from release.tasks import task_id
 
@@ -22,10 +25,22 @@ def _seeded():
     torch.manual_seed(0)
 
 
+SLOWEST = ("test_redteam", "test_reproduce", "test_notebooks", "test_gate", "test_demo")  # first, lest one runs alone at the end
+
+
 def pytest_collection_modifyitems(items):
-    """Which tests run in one process (`--dist loadgroup`): those of a file; of the suites of checks, those of a task."""
-    for item in items:
-        given = getattr(item, "callspec", None)
-        entry = given.params.get("entry") if given else None
-        task = task_id(*entry.target.split(".")) if entry is not None else ""
-        item.add_marker(pytest.mark.xdist_group(f"{item.path.stem} {task}"))
+    items.sort(key=lambda item: item.path.stem not in SLOWEST)
+
+
+class ByFileOrTask(LoadScopeScheduling):
+    """Tests of a file run in one process, so that a fixture of the file is made once; check suites are cut by task."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        target = re.search(r"\[(\w+)\.(\w+): ", nodeid)
+        file = nodeid.partition("::")[0]
+        return f"{file} {task_id(*target.groups())}" if target else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    return ByFileOrTask(config, log)

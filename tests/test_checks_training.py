@@ -16,10 +16,10 @@ from tests import harness
 from tests.variants import variants
 
 POINTS = {"training": 12, "representations": 8}
-TASKS = {"training": "training", "evaluation": "representations"}  # by module
+TASKS = {"training": "training", "evaluation": "representations"}  # by module; its `retrieve` is task 5
 THRESHOLDS = ("training.no_collapse", "representations.probe_accuracy")  # each takes seconds
-MISTAKES = [each for module in TASKS for each in entries(module)]
-VARIANTS = [each for module in TASKS for each in variants(module)]
+MISTAKES = [each for module in TASKS for each in entries(module) if each.target != "evaluation.retrieve"]
+VARIANTS = [each for module in TASKS for each in variants(module) if each.target != "evaluation.retrieve"]
 
 
 def name_of(entry) -> str:

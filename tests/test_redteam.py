@@ -35,7 +35,7 @@ def short_limits(folder: Path) -> Path:
     """The real rubric with less patience: an endless loop costs each of its items the whole limit."""
     text = (PROJECT / "autograder" / "rubric.toml").read_text(encoding="utf-8")
     path = folder / "rubric.toml"
-    path.write_text(text.replace("call_seconds = 10", "call_seconds = 3").replace("memory_mib = 2048", "memory_mib = 512"))
+    path.write_text(text.replace("call_seconds = 10", "call_seconds = 2").replace("memory_mib = 2048", "memory_mib = 512"))
     return path
 
 

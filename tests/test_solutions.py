@@ -567,6 +567,11 @@ def test_projection_works_for_few_points_and_is_deterministic(method, n):
     assert np.array_equal(before[1], np.random.get_state()[1])
 
 
+@pytest.mark.parametrize("method", ["pca", "tsne"])
+def test_equal_representations_have_a_map(method):
+    assert evaluation.project_2d(torch.ones(12, 4), method).isfinite().all()
+
+
 def test_tsne_keeps_clusters_apart():
     x = torch.cat([torch.randn(20, 5), torch.randn(20, 5) + 30])
     points = evaluation.project_2d(x, "tsne")

@@ -114,7 +114,7 @@ def name_mistake(student, target: str, calls: list) -> Misconception | None:
     asked = _ask(student, target)
     if asked is None:
         return None
-    samples = samples[-RECORDED:] + asked
+    samples = asked + samples[-RECORDED:]  # probes are small, and tell most mistakes apart before a large input comes
     module, function = target.split(".")
     if _explains(getattr(importlib.import_module(f"solutions.{module}"), function), samples):
         return None

@@ -9,12 +9,13 @@ from solutions.anomaly import gray_to_rgb32, inverse_density, most_anomalous, ne
 RGB, DENSITY = "anomaly.gray_to_rgb32", "anomaly.inverse_density"
 ROC, MOST = "anomaly.roc", "anomaly.most_anomalous"
 
-# No probes for gray_to_rgb32: where the border goes is free. Those for roc have ties, and curves on both sides of
-# the diagonal: a right curve with other points on it is none of the mistakes.
+# No probes for gray_to_rgb32: where the border goes is free. Those for roc have ties, and curves on both sides
+# of the diagonal: a right curve with other points on it is none of the mistakes.
 ROWS = torch.tensor(
-    [[0.5, 2.0, -1.0], [3.25, 0.5, 1.5], [-1.5, 0.75, 2.25], [1.0, -2.5, 0.25], [4.0, 3.5, -0.5], [6.5, 1.0, 3.0]]
+    [[0.5, 2.0, -1.0], [3.25, 0.5, 1.5], [-1.5, 0.75, 2.25], [1.0, -2.5, 0.25], [4.0, 3.5, -0.5],
+     [6.5, 1.0, 3.0]]
 )
-TESTS = torch.tensor([[1.25, 0.5, 0.5], [7.0, -1.0, 2.0], [3.25, 0.5, 1.5], [-2.0, 4.0, 1.0]])  # one is in ROWS
+TESTS = torch.tensor([[1.25, 0.5, 0.5], [7.0, -1.0, 2.0], [3.25, 0.5, 1.5], [-2.0, 4.0, 1.0]])  # one of ROWS
 probe(DENSITY, TESTS, ROWS)
 probe(DENSITY, TESTS, ROWS, k=1)
 probe(DENSITY, TESTS, ROWS, k=4)
@@ -33,8 +34,8 @@ probe(MOST, FEW, n=3)
 @misconception(
     RGB,
     "scaled to [0, 1]",
-    "The values lie between 0 and 1. They should stay on the scale 0 to 255 (uint8): `normalize` divides by 255 "
-    "later, and would do it twice.",
+    "The values lie between 0 and 1. They should stay on the scale 0 to 255 (uint8): `normalize` divides by"
+    " 255 later, and would do it twice.",
 )
 def divided(images, _right=gray_to_rgb32):
     return _right(images).float() / 255
@@ -61,7 +62,8 @@ def channels_first(images, _right=gray_to_rgb32):
 @misconception(
     RGB,
     "rows and columns swapped",
-    "The images are mirrored at their diagonal: rows have become columns. Which axis is which in your permutation?",
+    "The images are mirrored at their diagonal: rows have become columns. Which axis is which in your "
+    "permutation?",
 )
 def transposed(images, _right=gray_to_rgb32):
     return _right(images).transpose(1, 2)
@@ -70,8 +72,8 @@ def transposed(images, _right=gray_to_rgb32):
 @misconception(
     RGB,
     "pixels dealt anew instead of resized",
-    "The pixels are filled into the new shape one after the other, so that rows break at other places. Draw one: "
-    "no digit is left.",
+    "The pixels are filled into the new shape one after the other, so that rows break at other places. Draw"
+    " one: no digit is left.",
 )
 def dealt(images):
     images = np.asarray(images)
@@ -101,8 +103,8 @@ def cropped(images):
 @misconception(
     RGB,
     "values run over at 0 and 255",
-    "Cubic interpolation goes a little below 0 and above 255 at edges. As uint8 these values start again at the other "
-    "end: white specks on black.",
+    "Cubic interpolation goes a little below 0 and above 255 at edges. As uint8 these values start again at"
+    " the other end: white specks on black.",
 )
 def run_over(images):
     images = torch.as_tensor(images)[:, None].float()
@@ -113,7 +115,8 @@ def run_over(images):
 @misconception(
     RGB,
     "white border",
-    "The border is white. It says nothing about the image, and will stand out more than what the image shows.",
+    "The border is white. It says nothing about the image, and will stand out more than what the image "
+    "shows.",
 )
 def white_border(images):
     framed = torch.nn.functional.pad(torch.as_tensor(images), (2, 2, 2, 2), value=255)
@@ -126,8 +129,8 @@ def white_border(images):
 @misconception(
     DENSITY,
     "density instead of inverse density",
-    "The score is large where the training set is dense, so that normal images look anomalous: AUC becomes 1 − AUC. "
-    "In which direction should a far away row change it?",
+    "The score is large where the training set is dense, so that normal images look anomalous: AUC becomes "
+    "1 − AUC. In which direction should a far away row change it?",
 )
 def density(test, reference, k=2):
     distances, _ = nearest_neighbors(test, reference, k)
@@ -146,8 +149,8 @@ def negative(test, reference, k=2):
 @misconception(
     DENSITY,
     "nearest neighbor dropped",
-    "The nearest neighbor is left out, as if it were the row itself. Test rows are no rows of the reference: every "
-    "neighbor counts.",
+    "The nearest neighbor is left out, as if it were the row itself. Test rows are no rows of the "
+    "reference: every neighbor counts.",
 )
 def first_left_out(test, reference, k=2):
     distances = torch.cdist(torch.as_tensor(test).double(), torch.as_tensor(reference).double())
@@ -166,7 +169,8 @@ def one_less(test, reference, k=2):
 @misconception(
     DENSITY,
     "rows at distance 0 dropped",
-    "Rows of the reference that equal the test row are left out. A distance of 0 counts: such an image was seen.",
+    "Rows of the reference that equal the test row are left out. A distance of 0 counts: such an image was "
+    "seen.",
 )
 def equal_left_out(test, reference, k=2):
     test, reference = torch.as_tensor(test), torch.as_tensor(reference)
@@ -208,8 +212,8 @@ def always_two(test, reference, k=2):
 @misconception(
     DENSITY,
     "test set as its own reference",
-    "The neighbors are searched in the test set, and every row finds itself there. What is normal is defined by the "
-    "training set, the second argument.",
+    "The neighbors are searched in the test set, and every row finds itself there. What is normal is "
+    "defined by the training set, the second argument.",
 )
 def among_tests(test, reference, k=2):
     return nearest_neighbors(test, test, min(k, len(test)))[0].mean(dim=1)
@@ -218,7 +222,8 @@ def among_tests(test, reference, k=2):
 @misconception(
     DENSITY,
     "other test rows as the reference",
-    "The neighbors are other rows of the test set. What is normal is defined by the training set, the second argument.",
+    "The neighbors are other rows of the test set. What is normal is defined by the training set, the "
+    "second argument.",
 )
 def among_other_tests(test, reference, k=2):
     return nearest_neighbors(test, test, min(k, len(test) - 1), exclude_self=True)[0].mean(dim=1)
@@ -227,8 +232,8 @@ def among_other_tests(test, reference, k=2):
 @misconception(
     DENSITY,
     "arguments swapped",
-    "The rows of the reference are scored by their distance to test rows. One score for each row of `test` is asked "
-    "for.",
+    "The rows of the reference are scored by their distance to test rows. One score for each row of `test` "
+    "is asked for.",
 )
 def swapped_arguments(test, reference, k=2):
     return nearest_neighbors(reference, test, min(k, len(test)))[0].mean(dim=1)
@@ -237,7 +242,8 @@ def swapped_arguments(test, reference, k=2):
 @misconception(
     DENSITY,
     "averaged over the test rows",
-    "The mean runs over the wrong axis: one number comes for each neighbor instead of one for each test row.",
+    "The mean runs over the wrong axis: one number comes for each neighbor instead of one for each test "
+    "row.",
 )
 def wrong_axis(test, reference, k=2):
     return nearest_neighbors(test, reference, k)[0].mean(dim=0)
@@ -265,8 +271,8 @@ def all_rows(test, reference, k=2):
 @misconception(
     DENSITY,
     "distance to the mean of the neighbors",
-    "The neighbors are averaged first, and one distance is taken to their mean. It is 0 for a row half-way between "
-    "two that are far away.",
+    "The neighbors are averaged first, and one distance is taken to their mean. It is 0 for a row half-way "
+    "between two that are far away.",
 )
 def to_their_mean(test, reference, k=2):
     test, reference = torch.as_tensor(test), torch.as_tensor(reference)
@@ -277,8 +283,8 @@ def to_their_mean(test, reference, k=2):
 @misconception(
     DENSITY,
     "root of the summed squares",
-    "The root is taken once, of the sum over the neighbors. Each neighbor has a distance, and the distances are "
-    "averaged.",
+    "The root is taken once, of the sum over the neighbors. Each neighbor has a distance, and the distances"
+    " are averaged.",
 )
 def one_root(test, reference, k=2):
     return nearest_neighbors(test, reference, k)[0].norm(dim=1)
@@ -297,22 +303,26 @@ def city_blocks(test, reference, k=2):
 @misconception(
     DENSITY,
     "cosine distance",
-    "One minus the cosine of the angle is compared, which does not see how long a row is. The l2 distance is asked "
-    "for.",
+    "One minus the cosine of the angle is compared, which does not see how long a row is. The l2 distance "
+    "is asked for.",
 )
 def angles(test, reference, k=2):
-    test, reference = (torch.nn.functional.normalize(torch.as_tensor(each), dim=1) for each in (test, reference))
+    test, reference = (
+        torch.nn.functional.normalize(torch.as_tensor(each), dim=1) for each in (test, reference)
+    )
     return (1 - test @ reference.T).topk(k, dim=1, largest=False).values.mean(dim=1)
 
 
 @misconception(
     DENSITY,
     "rows scaled to length 1",
-    "All rows are brought to length 1 before they are compared: a row far out looks like one near by in the same "
-    "direction.",
+    "All rows are brought to length 1 before they are compared: a row far out looks like one near by in the"
+    " same direction.",
 )
 def unit_rows(test, reference, k=2):
-    test, reference = (torch.nn.functional.normalize(torch.as_tensor(each), dim=1) for each in (test, reference))
+    test, reference = (
+        torch.nn.functional.normalize(torch.as_tensor(each), dim=1) for each in (test, reference)
+    )
     return nearest_neighbors(test, reference, k)[0].mean(dim=1)
 
 
@@ -341,7 +351,8 @@ def last_block(test, reference, k=2):
 @misconception(
     DENSITY,
     "rows shifted in place",
-    "The mean is taken out of the arguments themselves: whoever called has other representations afterwards.",
+    "The mean is taken out of the arguments themselves: whoever called has other representations "
+    "afterwards.",
 )
 def shifted_in_place(test, reference, k=2, _right=inverse_density):
     mean = reference.mean(0)
@@ -350,11 +361,14 @@ def shifted_in_place(test, reference, k=2, _right=inverse_density):
     return _right(test, reference, k)
 
 
-CONVENTION = "It ranks the images all but alike, on another scale; the handout's equation is the mean of the distances."
+CONVENTION = "It ranks the images all but alike, on another scale; the handout's is the mean of the distances."
 
 
 @misconception(
-    DENSITY, "sum over the neighbors", "The k distances are summed instead of averaged. " + CONVENTION, convention=True
+    DENSITY,
+    "sum over the neighbors",
+    "The k distances are summed instead of averaged. " + CONVENTION,
+    convention=True,
 )
 def summed(test, reference, k=2):
     return nearest_neighbors(test, reference, k)[0].sum(dim=1)
@@ -366,7 +380,10 @@ def squared_distances(test, reference, k=2):
 
 
 @misconception(
-    DENSITY, "sum of squared distances", "The distances are squared and summed. " + CONVENTION, convention=True
+    DENSITY,
+    "sum of squared distances",
+    "The distances are squared and summed. " + CONVENTION,
+    convention=True,
 )
 def squared_and_summed(test, reference, k=2):
     return (nearest_neighbors(test, reference, k)[0] ** 2).sum(dim=1)
@@ -406,8 +423,8 @@ def tpr_first(labels, scores, _right=roc):
 @misconception(
     ROC,
     "equal scores one after the other",
-    "Rows of equal score pass the threshold one by one, in whatever order they stand. No threshold tells them apart: "
-    "they pass together.",
+    "Rows of equal score pass the threshold one by one, in whatever order they stand. No threshold tells "
+    "them apart: they pass together.",
 )
 def ties_apart(labels, scores):
     labels, scores = torch.as_tensor(labels), torch.as_tensor(scores)
@@ -421,8 +438,8 @@ def ties_apart(labels, scores):
 @misconception(
     ROC,
     "ties count nothing",
-    "The area counts pairs in which the anomaly has the higher score; of two equal scores it counts nothing instead of "
-    "one half.",
+    "The area counts pairs in which the anomaly has the higher score; of two equal scores it counts nothing"
+    " instead of one half.",
 )
 def ties_lost(labels, scores, _right=roc):
     fpr, tpr, _ = _right(labels, scores)
@@ -434,7 +451,8 @@ def ties_lost(labels, scores, _right=roc):
 @misconception(
     ROC,
     "steps instead of a slope under the curve",
-    "The area is summed from rectangles of the upper corner: equal scores of both kinds count 1 instead of one half.",
+    "The area is summed from rectangles of the upper corner: equal scores of both kinds count 1 instead of "
+    "one half.",
 )
 def rectangles(labels, scores, _right=roc):
     fpr, tpr, _ = _right(labels, scores)
@@ -444,7 +462,8 @@ def rectangles(labels, scores, _right=roc):
 @misconception(
     ROC,
     "(0, 0) missing",
-    "The curve starts at the highest score. A threshold above all scores raises no alarm: the curve starts at (0, 0).",
+    "The curve starts at the highest score. A threshold above all scores raises no alarm: the curve starts "
+    "at (0, 0).",
 )
 def start_missing(labels, scores, _right=roc):
     fpr, tpr, auc = _right(labels, scores)
@@ -485,7 +504,8 @@ def of_all(labels, scores, _right=roc):
 @misconception(
     ROC,
     "precision and recall",
-    "This is the curve of precision over recall. The ROC curve has the share of false alarms on its first axis.",
+    "This is the curve of precision over recall. The ROC curve has the share of false alarms on its first "
+    "axis.",
 )
 def precision_recall(labels, scores):
     from sklearn.metrics import auc, precision_recall_curve
@@ -499,7 +519,8 @@ def precision_recall(labels, scores):
 @misconception(
     ROC,
     "one threshold alone",
-    "The scores are cut at their mean and the curve is drawn for the decisions: a single threshold is left of all.",
+    "The scores are cut at their mean and the curve is drawn for the decisions: a single threshold is left "
+    "of all.",
 )
 def decisions(labels, scores, _right=roc):
     scores = torch.as_tensor(scores)
@@ -509,8 +530,8 @@ def decisions(labels, scores, _right=roc):
 @misconception(
     ROC,
     "area never below one half",
-    "An area below .5 is turned into 1 minus it. It says that the scores have the wrong sign, which you would want to "
-    "see.",
+    "An area below .5 is turned into 1 minus it. It says that the scores have the wrong sign, which you "
+    "would want to see.",
 )
 def at_least_half(labels, scores, _right=roc):
     fpr, tpr, auc = _right(labels, scores)
@@ -520,8 +541,8 @@ def at_least_half(labels, scores, _right=roc):
 @misconception(
     ROC,
     "thresholds between 0 and 1",
-    "The thresholds lie between 0 and 1, as for probabilities. Scores are distances: the thresholds are the scores "
-    "themselves.",
+    "The thresholds lie between 0 and 1, as for probabilities. Scores are distances: the thresholds are the"
+    " scores themselves.",
 )
 def unit_thresholds(labels, scores):
     labels, scores = torch.as_tensor(labels), torch.as_tensor(scores)
@@ -535,8 +556,8 @@ def unit_thresholds(labels, scores):
 @misconception(
     ROC,
     "thresholds on a grid",
-    "The thresholds lie on a grid. Rows between two of its points pass together although their scores differ, so that "
-    "the area is off in the third decimal. Which thresholds change anything?",
+    "The thresholds lie on a grid. Rows between two of its points pass together although their scores "
+    "differ, so that the area is off in the third decimal. Which thresholds change anything?",
 )
 def grid_of_thresholds(labels, scores):
     labels, scores = torch.as_tensor(labels), torch.as_tensor(scores)
@@ -562,7 +583,8 @@ def with_thresholds(labels, scores, _right=roc):
 @misconception(
     ROC,
     "labels of one kind accepted",
-    "With labels of one kind only, one of the shares is 0/0 and the area is not a number. Say so with a ValueError.",
+    "With labels of one kind only, one of the shares is 0/0 and the area is not a number. Say so with a "
+    "ValueError.",
 )
 def one_kind_accepted(labels, scores, _right=roc):
     if torch.as_tensor(labels).unique().numel() > 1:

@@ -12,6 +12,7 @@ _points = torch.randn(16, 3, generator=torch.Generator().manual_seed(9), dtype=t
 _labels = torch.tensor([2, 0, 1, 0, 2, 1, 1, 2, 0, 0, 0, 3, 2, 1, 0, 0])  # 3 is alone
 probe(SCORE, _points, _labels)
 probe(SCORE, _points[:9, :2] * 3, _labels[:9])
+probe(SCORE, torch.zeros(6, 2).index_fill(0, torch.tensor([4]), 3.0), _labels[:6])
 
 
 @misconception(
@@ -40,7 +41,8 @@ def first_rows(x, k=10, seed=0):
     centers = x[:k].clone()
     for _ in range(100):
         labels = torch.cdist(x, centers).argmin(dim=1)
-        centers = torch.stack([x[labels == j].mean(dim=0) if (labels == j).any() else centers[j] for j in range(k)])
+        members = [x[labels == j] for j in range(k)]
+        centers = torch.stack([rows.mean(dim=0) if len(rows) else c for rows, c in zip(members, centers)])
     return labels, centers
 
 
@@ -122,7 +124,7 @@ def unseeded(x, k=10, seed=0):
 @misconception(
     KMEANS,
     "global seed set",
-    "torch's or NumPy's global seed is set inside the function and stays so: all later draws of the program repeat.",
+    "A global seed is set inside the function and stays so: all later draws of the program repeat.",
 )
 def global_seed(x, k=10, seed=0, _right=kmeans):
     torch.manual_seed(seed)
@@ -186,7 +188,8 @@ def empty_clusters(x, k=10, seed=0):
     centers = low + (high - low) * torch.rand(k, x.shape[1], generator=torch.Generator().manual_seed(seed))
     for _ in range(100):
         labels = torch.cdist(x, centers).argmin(dim=1)
-        centers = torch.stack([x[labels == j].mean(dim=0) if (labels == j).any() else centers[j] for j in range(k)])
+        members = [x[labels == j] for j in range(k)]
+        centers = torch.stack([rows.mean(dim=0) if len(rows) else c for rows, c in zip(members, centers)])
     return labels, centers
 
 
@@ -247,8 +250,8 @@ def in_place(x, k=10, seed=0, _right=kmeans):
     "Points and centers went through t-SNE in two runs. Two maps have nothing to do with each other.",
 )
 def separately(x, centers, seed=0):
-    return project_2d(x, method="tsne", seed=seed), project_2d(torch.cat([torch.as_tensor(centers)] * 2),
-                                                              method="tsne", seed=seed)[: len(centers)]  # fmt: skip
+    twice = torch.cat([torch.as_tensor(centers)] * 2)  # one point alone has no map
+    return project_2d(x, "tsne", seed), project_2d(twice, "tsne", seed)[: len(centers)]
 
 
 @misconception(
@@ -297,9 +300,9 @@ def perplexity_fixed(x, centers, seed=0):
 
 @misconception(
     MAP,
-    "perplexity of the points alone",
-    "The perplexity is kept below the number of centers, or of points, at 1 at least; with one center and three "
-    "points, or all of them in one map, it comes out wrong. How many points are in the map?",
+    "perplexity not below the number of rows",
+    "The perplexity falls for few points, but it does not stay below the number of rows that go into the map. "
+    "How many are these?",
 )
 def perplexity_of_points(x, centers, seed=0):
     from sklearn.manifold import TSNE
@@ -425,7 +428,7 @@ def itself_counted(x, labels):
 @misconception(
     SCORE,
     "b of the farthest cluster",
-    "The mean distance b is that to the farthest of the other clusters. Look at the definition: smallest or largest?",
+    "The mean distance b is that to the farthest of the other clusters. Smallest or largest?",
 )
 def farthest_cluster(x, labels):
     x, labels = torch.as_tensor(x), torch.as_tensor(labels)
@@ -529,8 +532,27 @@ def alone_is_nan(x, labels, _right=silhouette):
 
 @misconception(
     SCORE,
+    "NaN where a and b are 0",
+    "Rows that are equal, in two clusters, have a = b = 0: 0/0 makes the mean NaN. They score 0.",
+)
+def zero_by_zero(x, labels):
+    x, labels = torch.as_tensor(x), torch.as_tensor(labels)
+    if not 1 < len(labels.unique()) < len(x):
+        raise ValueError("needs 2 to N - 1 clusters")
+    total = 0.0
+    for i in range(len(x)):
+        distances, own = (x - x[i]).norm(dim=1), labels == labels[i]
+        if own.sum() > 1:
+            a = distances[own].sum() / (own.sum() - 1)
+            b = torch.stack([distances[labels == j].mean() for j in labels.unique() if j != labels[i]]).min()
+            total += float((b - a) / torch.maximum(a, b))
+    return total / len(x)
+
+
+@misconception(
+    SCORE,
     "no ValueError",
-    "One cluster, or as many as there are rows, gives a number. There is no silhouette then: a ValueError is asked for.",
+    "One cluster, or as many as there are rows, gives a number. There is no silhouette then, but a ValueError.",
 )
 def no_error(x, labels, _right=silhouette):
     return _right(x, labels) if 1 < len(torch.as_tensor(labels).unique()) < len(x) else 0.0
@@ -570,7 +592,7 @@ def mean_of_means(x, labels):
 @misconception(
     SCORE,
     "divided by b",
-    "The difference is divided by b, not by the larger of a and b. That falls below −1 for rows in a wrong cluster.",
+    "The difference is divided by b, not by the larger of a and b. That can fall below −1.",
 )
 def divided_by_b(x, labels):
     x, labels = torch.as_tensor(x), torch.as_tensor(labels)
@@ -589,7 +611,7 @@ def divided_by_b(x, labels):
 @misconception(
     SCORE,
     "ratio of the means",
-    "a and b are averaged over all rows before they are compared. Every row has its own score; these are averaged.",
+    "a and b are averaged over all rows before they are compared. Each row has its own score.",
 )
 def ratio_of_means(x, labels):
     x, labels = torch.as_tensor(x), torch.as_tensor(labels)

@@ -275,7 +275,8 @@ def hardware_in_words(hardware: dict) -> str:
     """What is known of the machine, in one line."""
     known = {name: value for name, value in hardware.items() if value not in (None, "")}
     parts = [str(known[name]) for name in ("gpu", "cpu") if name in known]
-    forms = {"cores": "{} cores", "threads": "{} threads", "torch": "PyTorch {}", "python": "Python {}"}
+    threads = "{} thread" if known.get("threads") == 1 else "{} threads"
+    forms = {"cores": "{} cores", "threads": threads, "torch": "PyTorch {}", "python": "Python {}"}
     return ", ".join(parts + [form.format(known[name]) for name, form in forms.items() if name in known])
 
 

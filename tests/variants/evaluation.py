@@ -154,6 +154,8 @@ def scikit_sgd(train_x, train_y, test_x):
 
 @variant(RETRIEVE, "cdist, full sort, own index removed, the least far of the farthest first")
 def retrieve_by_sort(representations, queries, k=5, farthest=False):
+    if not 0 < k < len(representations):
+        raise ValueError(f"{k} of {len(representations)} rows")
     x = torch.as_tensor(representations)
     order = torch.cdist(x[queries], x).argsort(dim=1)
     order = torch.stack([row[row != query] for row, query in zip(order, torch.as_tensor(queries))])
@@ -162,6 +164,8 @@ def retrieve_by_sort(representations, queries, k=5, farthest=False):
 
 @variant(RETRIEVE, "NumPy loop over the queries, argsort, array out")
 def retrieve_by_loop(representations, queries, k=5, farthest=False):
+    if not 0 < k < len(representations):
+        raise ValueError(f"{k} of {len(representations)} rows")
     x, found = np.asarray(representations), []
     for query in np.asarray(queries):
         distances = np.sqrt(((x - x[query]) ** 2).sum(axis=1))
@@ -172,6 +176,8 @@ def retrieve_by_loop(representations, queries, k=5, farthest=False):
 
 @variant(RETRIEVE, "squares of matrix products, distance to itself infinite, int32")
 def retrieve_by_products(representations, queries, k=5, farthest=False):
+    if not 0 < k < len(representations):
+        raise ValueError(f"{k} of {len(representations)} rows")
     x = torch.as_tensor(representations)
     norms = (x**2).sum(dim=1)
     squares = norms[queries][:, None] + norms[None] - 2 * x[queries] @ x.T
@@ -186,6 +192,8 @@ def retrieve_with_scikit(representations, queries, k=5, farthest=False):
     from scipy.spatial.distance import cdist
     from sklearn.neighbors import NearestNeighbors
 
+    if not 0 < k < len(representations):
+        raise ValueError(f"{k} of {len(representations)} rows")
     x, queries = np.asarray(representations), np.asarray(queries)
     if farthest:
         distances = cdist(x[queries], x)
@@ -199,6 +207,8 @@ def retrieve_with_scikit(representations, queries, k=5, farthest=False):
 def retrieve_with_task_6(representations, queries, k=5, farthest=False):
     from .neighbors import nearest_neighbors
 
+    if not 0 < k < len(representations):
+        raise ValueError(f"{k} of {len(representations)} rows")
     x = torch.as_tensor(representations)
     found = nearest_neighbors(x[queries], x, len(x))[1]
     found = found[found != torch.as_tensor(queries)[:, None]].view(len(queries), -1)

@@ -80,6 +80,8 @@ def heat_kernel(x, n_neighbors):
 
 @variant(GRAPH, "full distance matrix and topk, torch CSR, a dense detour")
 def full_matrix(x, n_neighbors):
+    if not 0 < n_neighbors < len(x):
+        raise ValueError(f"{n_neighbors} neighbors among {len(x)} rows")
     x = torch.as_tensor(x)
     distances = torch.cdist(x, x, compute_mode="donot_use_mm_for_euclid_dist")
     distances.fill_diagonal_(float("inf"))
@@ -92,6 +94,8 @@ def full_matrix(x, n_neighbors):
 def loops(x, n_neighbors):
     from scipy.sparse import lil_matrix
 
+    if not 0 < n_neighbors < len(x):
+        raise ValueError(f"{n_neighbors} neighbors among {len(x)} rows")
     x = np.asarray(x)
     w = lil_matrix((len(x), len(x)), dtype=bool)
     for i in range(len(x)):
@@ -105,6 +109,8 @@ def loops(x, n_neighbors):
 def tree(x, n_neighbors):
     from scipy.spatial import cKDTree
 
+    if not 0 < n_neighbors < len(x):
+        raise ValueError(f"{n_neighbors} neighbors among {len(x)} rows")
     x = np.asarray(x, dtype=np.float64)
     distances, indices = cKDTree(x).query(x, k=min(n_neighbors + 12, len(x)))
     width = distances[:, n_neighbors] + 0.1

@@ -129,6 +129,8 @@ def mined_by_scikit(representations, k=3):
 
 @variant(MINE, "a loop over rows, own distance infinite, list stacked")
 def mined_by_loop(representations, k=3):
+    if not 0 < k < len(representations):
+        raise ValueError(f"{k} of {len(representations)} rows")
     x, found = torch.as_tensor(representations), []
     for i in range(len(x)):
         distances = (x - x[i]).pow(2).sum(dim=1)
@@ -145,6 +147,8 @@ def mined_by_filter(representations, k=3):
 
 @variant(MINE, "cdist at once, int32")
 def mined_by_cdist(representations, k=3):
+    if not 0 < k < len(representations):
+        raise ValueError(f"{k} of {len(representations)} rows")
     x = torch.as_tensor(representations)
     distances = torch.cdist(x, x)
     distances.fill_diagonal_(float("inf"))

@@ -29,11 +29,6 @@ def check_flat(student) -> None:
     square[:, 8:21, 6:22] = 255
     found = student.anomaly.gray_to_rgb32(square.numpy())
     found = expect.tensor(found, (1, 32, 32, 3), torch.uint8, what="gray_to_rgb32(images)")[0].float()
-    # Along a row or column the brightness goes up by 255 and down again, once. Ringing of a clamped cubic or Lanczos
-    # interpolation adds up to 60 to these 510; values that start again at the other end add 400 or more.
-    travel = max(found.diff(dim=axis).abs().sum(dim=axis).amax().item() for axis in (0, 1))
-    expect.true(travel < 710, "brightness that goes up once and down once, from the left to the right of a white square",
-                f"changes that add up to {travel:.0f} instead of 510")  # fmt: skip
     # 13 × 16 white pixels, 1.31 times as many where enlarged. At an edge, two pixels deep, interpolation may be gray.
     bright, dark = (found.amin(dim=2) > 230).sum().item(), (found.amax(dim=2) < 25).sum().item()
     expect.true(bright >= 11 * 14 and dark >= 1024 - 17 * 21, "a white square on black to stay one",
@@ -52,13 +47,16 @@ def rises_and_falls(line: torch.Tensor, slack: float) -> bool:
 
 @pytest.mark.item("anomaly.density_rows")
 def test_density_rows(student):
-    # float32 by differences gives 1e-6, by matrix products 2e-3 for equal rows; the mistakes shift many rows by .05
-    # and more. Rows of a second block matter only above 2,300.
-    for seed, (m, n, dim), k in ((0, (7, 12, 3), 2), (1, (30, 40, 6), 3), (2, (5, 4, 2), 4), (3, (2400, 2600, 4), 2)):
+    # float32 by differences gives 1e-6, by matrix products up to 2e-3 for equal rows; the mistakes shift many rows
+    # by .05 and more. Rows of a second block matter only above 2,300; both sides at once would be slow for a loop.
+    sizes = ((7, 12, 3, 2), (30, 40, 6, 3), (5, 4, 2, 4), (9, 9, 3, 2), (2400, 40, 4, 2), (30, 2600, 4, 2))
+    for seed, (m, n, dim, k) in enumerate(sizes):
         generator = torch.Generator().manual_seed(seed)
         reference = torch.randn(n, dim, generator=generator) + 1
         test = 2 * torch.randn(m, dim, generator=generator)
-        test[::3] = reference[:: 2 if n < 100 else 1][: len(test[::3])].repeat(m, 1)[: len(test[::3])]  # equal rows count
+        equal = range(0, min(m, n), 3)
+        test[equal] = reference[equal]  # at distance 0, which counts
+        reference[n // 2] = reference[0]  # and a second time where there are two of them
         options = downstream.power_sums(true_distances(test, reference, k))
         downstream.score_convention(student, test, reference, k, options, rtol=1e-3, atol=2e-2)
 
@@ -72,12 +70,12 @@ def true_distances(test: torch.Tensor, reference: torch.Tensor, k: int) -> torch
 @pytest.mark.item("anomaly.roc_curves")
 def test_roc_curves(student, reference):
     generator = torch.Generator().manual_seed(0)
-    for count, steps in ((2, 9), (40, 6), (300, 25), (251, 10**6)):
+    for count, steps, level in ((2, 9, 3), (40, 6, 0), (300, 25, -2), (251, 10**6, 30)):
         labels = torch.randint(0, 2, (count,), generator=generator)
         labels[:2] = torch.tensor([1, 0])
         shift = torch.rand(1, generator=generator) * 2 - 0.6  # also worse than chance
         scores = torch.randn(count, generator=generator) + shift * labels
-        scores = (scores * steps / 6).round() * 6 / steps + 3  # many ties, or none
+        scores = (scores * steps / 6).round() * 6 / steps + level  # many ties, or none; of any sign
         fpr, tpr, auc = reference.anomaly.roc(labels, scores)
         downstream.check_roc(student.anomaly.roc(labels, scores), torch.stack([fpr, tpr], dim=1), auc)
 
@@ -94,12 +92,13 @@ def test_roc_curves(student, reference):
 #   reference cut to 64 rows           .911 to .962   caught by anomaly.density_rows, not here
 #   distance to all rows, mean         .511 to .633
 #   distance to the mean               .457 to .586
-#   nearest in the test set itself     .504 to .624
+#   nearest in the test set itself     .505 to .624
+#   nearest of the other test rows     .494 to .636
 #   largest dot product                .519 to .587
 #   farthest instead of nearest        .344 to .469
 #   density instead of its inverse     .007 to .019
 #   pictures divided by 255            .400 to .553
-MIN_AUC = 0.8  # .175 below the worst of the reference, .165 above the best mistake that it is for
+MIN_AUC = 0.8  # .175 below the worst of the reference, .164 above the best mistake that it is for
 NORMAL, N_REFERENCE, N_EACH = (0, 1, 2, 3, 4), 300, 100
 
 
@@ -130,7 +129,8 @@ def test_digits(student, reference):
     scores = student.anomaly.inverse_density(*features, k=2)
     scores = expect.tensor(scores, (len(test),), what="inverse_density(test, reference, k=2)")
     auc = reference.anomaly.roc(labels, scores.double())[2]
-    expect.true(auc >= MIN_AUC, f"digits 5 to 9 to stand out from 0 to 4, with an AUC of {MIN_AUC} or more", expect.number(auc))
+    wanted = f"digits 5 to 9 to stand out from 0 to 4, with an AUC of {MIN_AUC} or more"
+    expect.true(auc >= MIN_AUC, wanted, expect.number(auc))
 
 
 @pytest.mark.item("anomaly.side_effects")

@@ -48,7 +48,7 @@ def test_optimum(student):
     expect.true(ratio <= MAX_RATIO, wanted, f"{ratio:.3g} times the smallest")
 
 
-# What further steps save, in the mean over the data sets: the inertia before relative to that after. 12 runs each:
+# What more steps save, in the mean over the data sets: the inertia before relative to that after. 12 runs each:
 #   scikit-learn, 1 or 10 starts  1.00         20 steps  1.00             10 steps            1.00 - 1.006
 #   MiniBatchKMeans               1.00 - 1.02  one step  1.04 - 1.30      columns scaled      1.57 - 1.78
 #   in two principal components   1.07 - 1.09  rows of length 1  1.44 - 1.54   on a t-SNE map 1.05
@@ -75,7 +75,7 @@ def test_overlap(student):
     x = torch.cat([groups(23, 1, 2, 0.0, 20)[0], torch.tensor([[900.0, 0.0], [0.0, 900.0]])])  # two rows far away
     labels, _ = downstream.clusters(student.clustering.kmeans(x, k=3), x, 3, 1e-3)
     alone = [int((labels == labels[row]).sum()) for row in (20, 21)]
-    expect.true(alone == [1, 1], "two rows that lie far from all others to be clusters of one row", f"sizes {alone}")
+    expect.true(alone == [1, 1], "two rows far from all others to be clusters of one row", f"sizes {alone}")
 
 
 def converged(x: torch.Tensor, means: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -90,33 +90,32 @@ def converged(x: torch.Tensor, means: torch.Tensor) -> tuple[torch.Tensor, torch
     return labels, means
 
 
-def mapped(value, n: int, k: int) -> tuple[torch.Tensor, torch.Tensor]:
-    points, centers = downstream.parts(value, ("points", "centers in the plane"), "project_with_centers(x, centers)")
-    points = expect.tensor(points, (n, 2), what="the points").double()
-    return points, expect.tensor(centers, (k, 2), what="the centers in the plane").double()
-
-
 @pytest.mark.item("clustering.few_points")
 def test_few_points(student):
     for n, k in ((7, 2), (3, 1), (20, 4)):
         x = torch.randn(n, 6, generator=torch.Generator().manual_seed(n))
-        mapped(student.clustering.project_with_centers(x, x[:k] + 0.1, seed=1), n, k)
+        downstream.mapped(student.clustering.project_with_centers(x, x[:k] + 0.1, seed=1), n, k)
 
 
 @pytest.mark.item("clustering.curved")
 def test_curved(student):
     centers = torch.cat([9 * torch.eye(3), -9 * torch.eye(3), torch.tensor([[9.0, 9.0, 9.0], [-9.0, -9.0, 9.0]])])
     x = (centers[:, None] + torch.randn(8, 10, 3, generator=torch.Generator().manual_seed(2))).flatten(0, 1)
-    points, centers_2d = mapped(student.clustering.project_with_centers(x, centers, seed=2), 80, 8)
+    points, centers_2d = downstream.mapped(student.clustering.project_with_centers(x, centers, seed=2), 80, 8)
     # t-SNE keeps the neighborhoods of eight groups in three dimensions. No plane can: what is linear in x
-    # (PCA, the first two coordinates) is explained by x wholly; a map of t-SNE by .97 at most, at perplexities up to 60.
+    # (PCA, the first two coordinates) is explained by x wholly; a map of t-SNE by .97 at most, at any perplexity
+    # from 2 to 60, and by .2 at a small one from a random start.
     design = torch.nn.functional.pad(x.double(), (0, 1), value=1.0)
     left = points - design @ torch.linalg.lstsq(design, points).solution
     explained = 1 - float(left.square().sum() / (points - points.mean(dim=0)).square().sum().clamp(min=1e-30))
-    expect.true(explained < 0.995, "a map by t-SNE, which is not linear in x", f"one of which x explains {explained:.3g}")
+    came = f"one of which x explains {explained:.3g}"
+    expect.true(explained < 0.995, "a map by t-SNE, which is not linear in x", came)
     nearest = torch.cdist(centers_2d, points).argmin(dim=1) // 10
     count = int((nearest == torch.arange(8)).sum())
     expect.true(count >= 7, "every center next to a row of its own group", f"{count} of 8")
+
+
+ZERO = "a row with a = b = 0 scores 0"
 
 
 @pytest.mark.item("clustering.silhouette_rows")
@@ -130,10 +129,13 @@ def test_silhouette_rows(student):
         labels[-1] = 1000
         expected = silhouette(x.double(), labels)
         found = student.clustering.silhouette(x, labels)
-        # float32 gives 1e-6, distances by matrix products 1e-4 where rows are equal; mistakes are off by 5e-3
+        # float32 gives 1e-6, distances by matrix products 1e-4 where rows are equal; mistakes are off by 2e-3
         # and more in one of the three.
         wanted = torch.tensor(expected, dtype=torch.float64)
         expect.close(found, wanted, rtol=0, atol=1e-3, what="silhouette(x, labels)")
+    equal = torch.tensor([[0.0], [0.0], [0.0], [0.0], [5.0], [6.0]])  # a = b = 0 for the first four rows
+    found = student.clustering.silhouette(equal, torch.tensor([1, 1, 2, 2, 0, 0]))
+    expect.close(found, (4 / 5 + 5 / 6) / 6, rtol=0, atol=1e-4, what="silhouette of equal rows", note=ZERO)
 
 
 def silhouette(x: torch.Tensor, labels: torch.Tensor) -> float:
@@ -157,7 +159,7 @@ def test_seeds(student):
     alone = came["generators_left_alone"]
     expect.true(alone, "kmeans to leave the global random generators alone", "a changed state")
     came = student.run("twice", "clustering.project_with_centers", x[:9], x[:2] + 0.1, seed=7)
-    first, again = (mapped(value, 9, 2) for value in came["values"])
+    first, again = (downstream.mapped(value, 9, 2) for value in came["values"])
     for each, same in zip(first, again):  # the same code on the same numbers; threads may sum in another order
         expect.close(same, each, rtol=1e-3, atol=1e-3, what="a second map with the same seed")
     alone = came["generators_left_alone"]

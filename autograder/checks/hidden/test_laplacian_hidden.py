@@ -130,11 +130,11 @@ def test_edge_cases(student):
             measure.eigenmaps(codes, graphs(student, x, n_neighbors), "laplacian_eigenmaps(...)")
     few = cloud(7, 3, 9)
     eigenmaps, graph = student.laplacian.laplacian_eigenmaps, student.laplacian.knn_graph
-    for n_components in (7, 12, 0):
-        refused(lambda c=n_components: eigenmaps(few, n_components=c, n_neighbors=3), "as many components as rows, or none")
-    for n_neighbors in (7, 0):
-        refused(lambda n=n_neighbors: graph(few, n), "as many neighbors as rows, or none")
-        refused(lambda n=n_neighbors: eigenmaps(few, n_components=2, n_neighbors=n), "as many neighbors as rows, or none")
+    for count in (7, 12):
+        refused(lambda n=count: eigenmaps(few, n_components=n, n_neighbors=3), "as many components as rows")
+    refused(lambda: graph(few, 7), "as many neighbors as rows")
+    # SpectralEmbedding counts a row as its own neighbor, and takes 7.
+    refused(lambda: eigenmaps(few, n_components=2, n_neighbors=8), "more neighbors than rows")
 
 
 def refused(call, what: str) -> None:

@@ -38,19 +38,13 @@ def test_one_map(student):
     x = (centers[:, None] + 0.5 * torch.randn(5, 12, 5, generator=generator)).flatten(0, 1)  # (60, 5)
     members = torch.arange(5).repeat_interleave(12)
     order = torch.randperm(60, generator=generator)
-    points, centers_2d = mapped(student.clustering.project_with_centers(x[order], centers), 60, 5)
+    points, centers_2d = downstream.mapped(student.clustering.project_with_centers(x[order], centers), 60, 5)
     # In one map, a center lies among its own rows. Mapped apart from them, or in another order, it hardly ever does
     # for all five (by chance, .2 to the fifth power); with their first two coordinates, all lie near the origin.
     nearest = members[order][torch.cdist(centers_2d, points).topk(5, largest=False).indices]  # (5, 5)
     count = int((nearest == torch.arange(5)[:, None]).sum())
     expect.true(count >= 23, "every center to lie among the rows of its own group, in the map of both",
                 f"{count} of its 5 nearest rows, over all 5 centers together, instead of 25")  # fmt: skip
-
-
-def mapped(value, n: int, k: int) -> tuple[torch.Tensor, torch.Tensor]:
-    points, centers = downstream.parts(value, ("points", "centers in the plane"), "project_with_centers(x, centers)")
-    points = expect.tensor(points, (n, 2), what="the points").double()
-    return points, expect.tensor(centers, (k, 2), what="the centers in the plane").double()
 
 
 # Two groups on a line, {0, 2} and {7, 9, 12}: a and b by hand,
@@ -70,9 +64,9 @@ def check_silhouette(student, x, labels, expected: float, note: str = "") -> Non
 @pytest.mark.item("clustering.silhouette_value")
 def test_silhouette_value(student):
     check_silhouette(student, ON_A_LINE, LINE_LABELS, LINE_SILHOUETTE)
-    # Far and wrong labels: 0 and 2 apart, so that every row is nearer to another cluster.
-    x = torch.tensor([[0.0, 0.0], [3.0, 4.0], [0.0, 0.0], [3.0, 4.0]])
-    check_silhouette(student, x, torch.tensor([0, 0, 1, 1]), -0.5)  # a = 5, b = 2.5 for all four rows
+    # Labels that do not fit the rows; a and b of each: 5 and 1.5, 5 and 4.5, 3 and 2.5, 3 and 3.5.
+    x = torch.tensor([[0.0, 0.0], [3.0, 4.0], [0.0, 0.0], [3.0, 0.0]])
+    check_silhouette(student, x, torch.tensor([0, 0, 1, 1]), (-3.5 / 5 - 0.5 / 5 - 0.5 / 3 + 0.5 / 3.5) / 4)
     third = torch.tensor([[0.0], [1.0], [10.0], [11.0], [40.0], [42.0]])
     labels = torch.tensor([2, 2, 7, 7, 5, 5])  # b is the distance to the nearest other cluster, not to all others
     expected = ((1 - 1 / 10.5) + (1 - 1 / 9.5)) * 2 / 6 + ((1 - 2 / 29.5) + (1 - 2 / 31.5)) / 6
