@@ -1,6 +1,9 @@
 """What holds for all tests: one thread, the same examples on every run, and who runs beside whom."""
 
+import os
 import re
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # also for the commands and notebooks that tests start
 
 import hypothesis
 import pytest

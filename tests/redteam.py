@@ -139,12 +139,13 @@ def variance_loss(z, gamma=1.0, eps=1e-4):
     )
 
 
-@attack(4, lost("crashed", "time limit"))
+# Every item of an endless function waits for its time limit, and warmup has few items.
+@attack(4, only_task_lost("warmup", "crashed", "time limit"))
 def loops_and_swallows_everything(folder):
     append(
         folder,
         """
-def variance_loss(z, gamma=1.0, eps=1e-4):
+def normalize(images):
     while True:
         try:
             while True:
@@ -152,16 +153,17 @@ def variance_loss(z, gamma=1.0, eps=1e-4):
         except BaseException:
             pass
 """,
+        "warmup.py",
     )
 
 
-@attack(5, lost("crashed", "time limit"))
+@attack(5, only_task_lost("warmup", "crashed", "time limit"))
 def long_call_that_ignores_signals(folder):
     append(
         folder,
         """
 import signal
-def variance_loss(z, gamma=1.0, eps=1e-4):
+def normalize(images):
     for number in range(1, 65):
         try:
             signal.signal(number, signal.SIG_IGN)
@@ -173,6 +175,7 @@ def variance_loss(z, gamma=1.0, eps=1e-4):
         big = big @ big
     return big.sum()
 """,
+        "warmup.py",
     )
 
 

@@ -62,7 +62,7 @@ def test_marks_name_numbers_that_reproduce_writes(id):
     ("id", "rows"),
     [
         ("q4", {0.1: (0.062, 0.0125), 0.01: (0.044, 0.00125), 0.001: (0.0062, 0.000125)}),
-        ("c", {2: (0.32,), 5: (0.14,), 128: (0.006,), "map": (0.32,)}),
+        pytest.param("c", {2: (0.32,), 5: (0.14,), 128: (0.006,), "map": (0.32,)}, marks=pytest.mark.slow),
     ],
 )
 def test_the_quoted_measurements_hold(id, rows):
