@@ -31,7 +31,7 @@ def render(report: Report) -> str:
 
 
 def scoreboard(reports: Sequence[Report], links: Mapping[str, str] = {}) -> Markup:
-    """A table with a row for each submission, to stand inside another page that holds `style()`.
+    """A table with a row for each task and a column for each submission, for another page that holds `style()`.
 
     links: from the submission's name to the address of its report.
     """
