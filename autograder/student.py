@@ -58,7 +58,11 @@ class LocalChannel:
         # Through the wire format and back: what a check receives is of the same types on both sides of the wall.
         message = wire.unpack(wire.pack(message))
         with torch.random.fork_rng(devices=[]):
-            return wire.unpack(wire.pack(self.invoke(message)))
+            reply = self.invoke(message)
+        # An invoker takes every exception for the code's own. Here this one is somebody's who wants the grader to end.
+        if "KeyboardInterrupt" in reply.get("error", {}).get("bases", []):
+            raise KeyboardInterrupt
+        return wire.unpack(wire.pack(reply))
 
 
 class Student:

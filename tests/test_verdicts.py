@@ -142,6 +142,15 @@ def test_a_grader_that_breaks_down_at_one_item_still_judges_the_others(grade, mo
     assert verdicts == ["passed", "grader_fault", "passed", "failed", "grader_fault"]
 
 
+def test_an_interrupt_inside_the_reference_is_no_verdict(grade, monkeypatch):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("solutions.vicreg.no_such_function", interrupted, raising=False)
+    with pytest.raises(KeyboardInterrupt):
+        grade(GOOD)
+
+
 def test_rubric_and_checks_that_disagree_stop_everything(grade, tmp_path, monkeypatch):
     rules = rubric.load(write_rubric(tmp_path, (*RULES, ("extra", []))))
     with pytest.raises(RubricError, match="vicreg.extra"):
