@@ -1,7 +1,6 @@
 """`python -m autograder`: `check` for students, `grade` for instructors and CI."""
 import argparse
 import json
-import signal
 import sys
 import time
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from autograder import grading, report, rubric, sandbox
+from autograder import grading, interrupts, report, rubric, sandbox
 from autograder.rubric import RubricError
 from autograder.sandbox import SandboxError
 from autograder.sinks import console as terminal
@@ -44,7 +43,7 @@ def main(argv: list[str] | None = None) -> int:
     options = parser().parse_args(argv)
     console = Console(stderr=options.json, highlight=False)
     # A job that CI cancels cleans up and keeps what it finished, as under Ctrl-C.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    interrupts.install()
     try:
         return options.run(options, console)
     except (RubricError, SandboxError, UsageError) as error:

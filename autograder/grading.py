@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from autograder import report, sandbox, staging
+from autograder import interrupts, report, sandbox, staging
 from autograder.forkserver import ForkServer
 from autograder.report import ItemResult, Report
 from autograder.rubric import Rubric, RubricError
@@ -54,11 +54,13 @@ def run_checks(rubric: Rubric, full_rubric: Rubric, server: ForkServer, on_item)
     # Nothing of the surroundings may reach the run: no plugins, no options, no configuration but ours.
     options = ["-c", str(CHECKS / "pytest.ini"), "--rootdir", str(CHECKS), "--import-mode=importlib", "--capture=no"]
     options += ["-p", "no:terminal", "-p", "no:cacheprovider", "-p", "no:warnings", "-p", "no:faulthandler"]
+    options += ["-p", "no:unraisableexception"]  # it would replace the hook of interrupts.py
     while missing := [item for item in rubric.items() if item.id not in plugin.results]:
         with quiet_environment():
             code = pytest.main([*options, *map(str, folders)], plugins=[Named(plugin)])
         if code == pytest.ExitCode.INTERRUPTED:
             raise KeyboardInterrupt
+        interrupts.raise_dropped()
         if plugin.problems:
             raise RubricError(plugin.problems[0])
         if stopped_at := [item for item in missing if item.id not in plugin.results]:

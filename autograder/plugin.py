@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from autograder import messages
+from autograder import interrupts, messages
 from autograder.expect import Mismatch
 from autograder.forkserver import Crash, ForkServer, ServerGone, Worker
 from autograder.report import ItemResult, clean
@@ -62,6 +62,7 @@ class GradingPlugin:
 
     def pytest_runtest_protocol(self, item, nextitem) -> bool | None:
         """Do not run what builds on something that did not pass, nor the rest of an item that is already decided."""
+        interrupts.raise_dropped()
         entry = self.items[id_of(item)]
         self.left[entry.id] -= 1
         if entry.id in self.results:

@@ -1,10 +1,11 @@
 """Six verdicts, kept apart: a small set of checks over submissions that end each way."""
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 
-from autograder import grading, rubric, sandbox
+from autograder import grading, interrupts, rubric, sandbox
 from autograder.plugin import GradingPlugin
 from autograder.rubric import RubricError
 
@@ -147,6 +148,19 @@ def test_an_interrupt_inside_the_reference_is_no_verdict(grade, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("solutions.vicreg.no_such_function", interrupted, raising=False)
+    with pytest.raises(KeyboardInterrupt):
+        grade(GOOD)
+
+
+def test_an_interrupt_that_python_drops_still_ends_grading(grade, monkeypatch):
+    class Destructor:
+        def __del__(self):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
+    monkeypatch.setattr(interrupts.signal, "signal", lambda *_: None)
+    interrupts.install()
+    Destructor()
     with pytest.raises(KeyboardInterrupt):
         grade(GOOD)
 
