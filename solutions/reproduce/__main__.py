@@ -69,7 +69,7 @@ def parser() -> argparse.ArgumentParser:
         help="anomalies: test images of such a data set (default: the preset's)",
     )
     top.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: auto)")
-    top.add_argument("--threads", type=int, default=2, metavar="N", help="of PyTorch on the CPU (default: 2)")
+    top.add_argument("--threads", type=int, default=2, metavar="N", help="on the CPU (default: 2)")
     add_sizes(top)
     again = top.add_mutually_exclusive_group()
     again.add_argument(

@@ -17,7 +17,7 @@ from assignment.provided.datasets import CIFAR_MEAN, CIFAR_STD
 from ..anomaly import inverse_density, most_anomalous, roc
 from ..augmentations import augment
 from ..clustering import kmeans, project_with_centers, silhouette
-from ..evaluation import linear_probe, project_2d, retrieve
+from ..evaluation import project_2d, retrieve
 from ..laplacian import laplacian_eigenmaps, random_features
 from ..latent_optimization import optimize_latents
 from ..vicreg import vicreg_loss
@@ -128,7 +128,7 @@ def probe(run: Run, method: str) -> float:
     def fit() -> float:
         train, test = (run.representations(method, split) for split in ("train", "test"))
         with run.clock.step("linear probes"):
-            return accuracy(linear_probe(train, run.data.y_train, test), run.data.y_test)
+            return accuracy(run.classify(train, run.data.y_train, test), run.data.y_test)
 
     return run.once("probe", method, make=fit)
 
@@ -138,11 +138,11 @@ def raw_probe(run: Run) -> float:
         train, test = (
             torch.from_numpy(x).flatten(1) / 255 for x in (run.data.x_train[:RAW_ROWS], run.data.x_test)
         )
-        return accuracy(linear_probe(train, run.data.y_train[:RAW_ROWS], test), run.data.y_test)
+        return accuracy(run.classify(train, run.data.y_train[:RAW_ROWS], test), run.data.y_test)
 
 
-def accuracy(predicted: torch.Tensor, labels: np.ndarray) -> float:
-    return float(np.mean(np.asarray(predicted) == labels))
+def accuracy(predicted: np.ndarray, labels: np.ndarray) -> float:
+    return float(np.mean(predicted == labels))
 
 
 def no_variance(run: Run, draw: bool) -> Answer:
@@ -239,7 +239,7 @@ def split_probe(run: Run, codes: torch.Tensor, labels: np.ndarray) -> float:
     rows = np.arange(len(codes))
     train, test = train_test_split(rows, test_size=0.1, stratify=labels, random_state=run.seed)
     with run.clock.step("linear probes"):
-        return accuracy(linear_probe(codes[train], labels[train], codes[test]), labels[test])
+        return accuracy(run.classify(codes[train], labels[train], codes[test]), labels[test])
 
 
 def retrieval(run: Run, draw: bool) -> Answer:

@@ -8,18 +8,20 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 from torch import nn
 
 from assignment.provided.datasets import Budget, Dataset
 from assignment.provided.models import Projector
 
 from ..augmentations import two_views
-from ..evaluation import extract_representations
+from ..evaluation import extract_representations, linear_probe
 from ..neighbors import mine_neighbors, neighbor_views
 from ..training import train_vicreg
 from ..vicreg import VICRegTerms
 from .checkpoints import Checkpoints, RunError
 from .clock import Clock
+from .gpu import linear_probe_on_gpu, train_vicreg_on_gpu
 from .presets import Preset
 
 UNTRAINED, VICREG, NO_VARIANCE = "untrained encoder", "VICReg", "no variance term"
@@ -95,12 +97,14 @@ class Run:
         steps = epochs * steps_of(budget, len(images))
         with self.clock.step(f"training: {method}", steps) as advance, self.seeded():
 
-            def counted(batch: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-                advance()
-                return views(batch)
+            def counted(rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+                for _ in rows.split(budget.batch_size):
+                    advance()
+                return views(rows)
 
             options |= {"batch_size": budget.batch_size, "lr": budget.lr, "views": counted}
-            history = train_vicreg(encoder, projector, images, epochs, **options)
+            training = train_vicreg_on_gpu if images.is_cuda else train_vicreg
+            history = training(encoder, projector, images, epochs, **options)
         history = {split: torch.tensor(rows) for split, rows in history.items()}  # (batches or epochs, 4)
         state = {name: value.detach().cpu() for name, value in encoder.state_dict().items()}
         return {"encoder": state, "history": history}
@@ -108,7 +112,9 @@ class Run:
     def recipe(self, method: str) -> tuple[torch.Tensor, dict, Callable]:
         """A method as images to train on, options of `train_vicreg`, and its views."""
         images = self.images[: self.preset.manifold_images] if method == SAME_IMAGES else self.images
-        options = {"test_images": self.data.x_test} if method == VICREG else {}
+        options = {}
+        if method == VICREG:
+            options["test_images"] = torch.from_numpy(self.data.x_test).to(self.device)
         if method == NO_VARIANCE:
             options["var_weight"] = 0.0
         if method == ONE_EPOCH:
@@ -134,6 +140,12 @@ class Run:
         encoder = self.encoder(method)
         with self.clock.step("extracting representations"):
             return extract_representations(encoder, images).float().cpu()
+
+    def classify(self, train_x: torch.Tensor, train_y: np.ndarray, test_x: torch.Tensor) -> np.ndarray:
+        """The labels that a linear probe predicts for the test rows, on the device."""
+        if self.device.type == "cuda":
+            return linear_probe_on_gpu(train_x, train_y, test_x, self.device).numpy()
+        return np.asarray(linear_probe(train_x, train_y, test_x))
 
     @contextlib.contextmanager
     def seeded(self) -> Iterator[None]:
@@ -205,17 +217,22 @@ def choose_device(name: str) -> torch.device:
         here = " or ".join(each for each in there if there[each])
         raise RunError(f"there is no device {name!r} here: choose {here}, or auto")
     try:
-        return torch.empty(0, device=name).device
+        device = torch.empty(0, device=name).device
     except RuntimeError as error:  # cuda:9, cpu:x
         raise RunError(f"there is no device {name!r} here ({str(error).splitlines()[0]})") from error
+    if device.type == "cuda":
+        torch.cuda.set_device(device)  # streams and graphs belong to the current one
+    return device
 
 
 @contextlib.contextmanager
 def threads(number: int) -> Iterator[None]:
-    """Torch with that many threads, but no more than there are cores to run them."""
+    """Torch and scikit-learn with that many threads, but no more than there are cores to run them."""
     before = torch.get_num_threads()
-    torch.set_num_threads(min(number, os.cpu_count() or 1))
+    number = min(number, os.cpu_count() or 1)
+    torch.set_num_threads(number)
     try:
-        yield
+        with threadpool_limits(number, user_api="openmp"):
+            yield
     finally:
         torch.set_num_threads(before)
