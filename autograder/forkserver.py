@@ -39,6 +39,7 @@ class Limits:
     processes: int = 16
     file_bytes: int = 64 * 1024**2
     threads: int = 1
+    return_memory: bool = False  # freed memory goes back to the system at once, which is slower
 
 
 class Crash(BaseException):

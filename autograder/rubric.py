@@ -24,6 +24,7 @@ class Item:
     requires: tuple[str, ...] = ()
     property: str = ""
     seconds: float = 0.0  # limit of one call; 0 stands for the rubric's default
+    return_memory: bool = False  # the check is about memory: what the code frees goes back to the system at once
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,6 +71,7 @@ class Rubric:
             memory_bytes=int(self.limits["memory_mib"]) * 1024**2,
             processes=int(self.limits["processes"]),
             file_bytes=int(self.limits["file_mib"]) * 1024**2,
+            return_memory=item.return_memory,
         )
 
     def only(self, names: Iterable[str] = (), visibility: str | None = None) -> "Rubric":

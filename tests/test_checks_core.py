@@ -4,7 +4,7 @@ import tomllib
 import pytest
 import torch
 
-from autograder import measure
+from autograder import measure, misconceptions
 from autograder.misconceptions import entries, name_mistake, override_source
 from autograder.student import Call, LocalChannel, Student, StudentError, reference
 from tests import harness
@@ -108,6 +108,16 @@ def test_diagnosis_swallows_what_a_submission_raises_and_nothing_else(error):
     else:
         with pytest.raises(Dead):
             name_mistake(student, "vicreg.covariance_loss", [])
+
+
+def test_diagnosis_leaves_large_calls_alone(monkeypatch):
+    """Each known mistake would be run on them, in the grader: 17,000 rows took 9 GB."""
+    x = torch.zeros(misconceptions.LARGEST // 2 + 1, 1)
+    large = (Call("call", "neighbors.nearest_neighbors", (x, x, 1), {}), (x, x))
+    compared = []
+    monkeypatch.setattr(misconceptions, "_explains", lambda function, samples: compared.extend(samples))
+    name_mistake(reference(), "neighbors.nearest_neighbors", [large])
+    assert compared and not any(sample[0][0] is x for sample in compared)
 
 
 def test_lost_gradient_is_named(tmp_path):

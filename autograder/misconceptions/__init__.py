@@ -96,6 +96,7 @@ def override_source(entry: Entry) -> str:
 # Which mistake is it? By comparing values; only functions whose result depends on nothing but their arguments.
 
 RECORDED = 50  # of the latest calls that are compared
+LARGEST = 50_000  # numbers in a call: every known mistake is run on it, in the grader's own memory
 RTOL, ATOL = 1e-4, 1e-6  # float32 of a submission beside float64 here; the probes keep mistakes 1e-3 apart
 
 
@@ -109,7 +110,9 @@ def name_mistake(student, target: str, calls: list) -> Misconception | None:
     if target not in probed():
         return None
     samples = [
-        (call.args, call.kwargs, value) for call, value in list(calls) if call.op == "call" and call.target == target
+        (call.args, call.kwargs, value)
+        for call, value in list(calls)
+        if call.op == "call" and call.target == target and _size((call.args, call.kwargs)) <= LARGEST
     ]
     asked = _ask(student, target)
     if asked is None:
@@ -120,6 +123,15 @@ def name_mistake(student, target: str, calls: list) -> Misconception | None:
         return None
     found = [entry for entry in entries(target) if _explains(entry.function, samples)]
     return found[0] if len(found) == 1 else None
+
+
+def _size(value) -> int:
+    """How many numbers there are in arguments."""
+    if isinstance(value, dict):
+        value = tuple(value.values())
+    if isinstance(value, (tuple, list)):
+        return sum(_size(each) for each in value)
+    return int(np.prod(value.shape)) if hasattr(value, "shape") else 1
 
 
 def _ask(student, target: str) -> list[tuple] | None:
