@@ -2,6 +2,7 @@
 import collections
 import dataclasses
 import importlib.util
+import re
 import time
 from collections.abc import Callable, Iterator
 
@@ -85,6 +86,12 @@ class GradingPlugin:
         ]
         return min(unmet, key=lambda result: result.verdict == "not_attempted", default=None)
 
+    def suspect(self, entry: Item) -> ItemResult | None:
+        """Something that this item's code may build on, and that has failed itself."""
+        failed = (result for result in self.results.values() if result.verdict in ("failed", "crashed"))
+        named = (each for each in failed if set(entry.uses) & {each.id, self.full_rubric.task_of(each.id).id})
+        return next(named, None)
+
     def blocked(self, entry: Item, blocker: ItemResult) -> ItemResult:
         message = f"Not run: it builds on “{blocker.title}”, which has not passed yet."
         return self.new_result(entry, "blocked", message)
@@ -140,7 +147,7 @@ class GradingPlugin:
         if error is None:
             return self.new_result(entry, "passed")
         if isinstance(error, NotAttempted):
-            return self.new_result(entry, "not_attempted", message=f"Not attempted yet ({error}).")
+            return self.unwritten(entry, str(error))
         if isinstance(error, StudentError):
             crashed = error.kind in ("exception", "memory")
             return self.explained(entry, "crashed" if crashed else "failed", error)
@@ -149,6 +156,15 @@ class GradingPlugin:
         if isinstance(error, (AssertionError, pytest.fail.Exception)):
             return self.explained(entry, "failed", error)
         return self.arbitrate(entry, error, node)
+
+    def unwritten(self, entry: Item, todo: str) -> ItemResult:
+        """A stub was reached: one of this task, or one of another task, which this one's code calls."""
+        found = re.fullmatch(r"TODO (\w+): (\w+)", todo)
+        task = found and next((each for each in self.full_rubric.tasks if each.id == found[1]), None)
+        if task is None or task is self.full_rubric.task_of(entry.id):
+            return self.new_result(entry, "not_attempted", f"Not attempted yet ({todo}).")
+        message = f"Not run to its end: it calls {found[2]} of Task {task.number}, which is still to be written."
+        return self.new_result(entry, "blocked", message)
 
     def arbitrate(self, entry: Item, error: BaseException, node) -> ItemResult:
         """A check broke. If it holds for the reference, the student's values broke it; otherwise it is our fault."""
@@ -187,6 +203,9 @@ class GradingPlugin:
         known = self.diagnose(student, call) if verdict == "failed" and student is not None else None
         if known is not None:
             message += f"\nThis is what comes of a known mistake, “{known.name}”: {known.told}"
+        suspect = self.suspect(entry)
+        if suspect is not None:
+            message += f"\nIt may come from “{suspect.title}”, which has not passed either: look there first."
         result = self.new_result(entry, verdict, message)
         result.misconception = known.name if known else None
         return result

@@ -22,6 +22,7 @@ class Item:
     visibility: str
     hint: str
     requires: tuple[str, ...] = ()
+    uses: tuple[str, ...] = ()
     property: str = ""
     seconds: float = 0.0  # limit of one call; 0 stands for the rubric's default
     return_memory: bool = False  # the check is about memory: what the code frees goes back to the system at once
@@ -129,7 +130,8 @@ def parse_item(data: dict, task: str) -> Item:
             raise ValueError(f"item {data.get('id', '?')!r} of task {task!r} needs a {key}")
     if not data["id"].startswith(task + "."):
         raise ValueError(f"item {data['id']!r} stands under task {task!r}, so its id must start with {task + '.'!r}")
-    return Item(**{**data, "requires": tuple(data.get("requires", ())), "points": float(data.get("points", 0))})
+    names = {key: tuple(data.get(key, ())) for key in ("requires", "uses")}
+    return Item(**{**data, **names, "points": float(data.get("points", 0))})
 
 
 def validate(rubric: Rubric, path: Path) -> None:
@@ -141,9 +143,10 @@ def validate(rubric: Rubric, path: Path) -> None:
             raise RubricError(f"{path}: {item.id}: visibility is {item.visibility!r}, not public or hidden")
         if not 0 <= item.points < 1000:
             raise RubricError(f"{path}: {item.id}: points must be a number from 0 to 999, not {item.points:g}")
-        for name in item.requires:
+        for name in (*item.requires, *item.uses):
             if name not in seen:
-                raise RubricError(f"{path}: {item.id} requires {name!r}, which does not stand above it")
+                verb = "requires" if name in item.requires else "uses"
+                raise RubricError(f"{path}: {item.id} {verb} {name!r}, which does not stand above it")
         seen.add(item.id)
     tasks = {task.id for task in rubric.tasks}
     for question in rubric.questions:

@@ -41,6 +41,9 @@ RULES = [
     ("value", []), ("shrunk", []), ("builds_on_value", ["vicreg.value"]), ("careless", []), ("broken", []),
 ]  # fmt: skip
 
+USES: dict[str, list[str]] = {}
+PROJECT = Path(grading.__file__).resolve().parents[1]
+
 
 @pytest.fixture
 def grade(tmp_path, monkeypatch):
@@ -51,13 +54,13 @@ def grade(tmp_path, monkeypatch):
         shutil.copy(grading.CHECKS / name, checks)
     (checks / "public" / "test_small.py").write_text(CHECKS)
     monkeypatch.setattr(grading, "CHECKS", checks)
-    rules = rubric.load(write_rubric(tmp_path))
 
     def run(text: str | None):
         folder = tmp_path / "submission"
         folder.mkdir()
         if text is not None:
             (folder / "vicreg.py").write_text(text)
+        rules = rubric.load(write_rubric(tmp_path))
         report = grading.grade(folder, rules, rules, sandbox.choose())
         return {item.id.split(".")[1]: item for item in report.items()}
 
@@ -69,7 +72,7 @@ def write_rubric(folder: Path, rules=tuple(RULES)) -> Path:
     text = text[: text.index("[[task]]")] + '[[task]]\nid = "vicreg"\nnumber = 2\ntitle = "loss"\n'
     for name, requires in rules:
         text += f'[[task.item]]\nid = "vicreg.{name}"\ntitle = "the {name}"\npoints = 2\nvisibility = "public"\n'
-        text += f'requires = {requires!r}\nhint = "look"\n'
+        text += f'requires = {requires!r}\nuses = {USES.get(name, [])!r}\nhint = "look"\n'
     path = folder / "rubric.toml"
     path.write_text(text)
     return path
@@ -117,6 +120,30 @@ def test_not_attempted_is_told_from_blocked_and_failed(grade):
 def test_what_builds_on_an_open_item_is_blocked_when_it_fails_itself(grade):
     text = GOOD.replace("return ((a - b) ** 2).mean()", "raise NotImplementedError('TODO')")
     assert grade(text.replace("z.sum()\n", "z @ 1\n", 1))["builds_on_value"].verdict == "blocked"
+
+
+@pytest.fixture(scope="module")
+def without_neighbors(tmp_path_factory):
+    """The reference's Task 7 above the stubs of Task 6, graded by the public checks."""
+    folder = tmp_path_factory.mktemp("submission") / "assignment"
+    shutil.copytree(PROJECT / "solutions", folder, ignore=shutil.ignore_patterns("notebooks", "discussion", "reproduce"))
+    shutil.copy(PROJECT / "assignment" / "neighbors.py", folder)
+    rules = rubric.load()
+    report = grading.grade(folder, rules.only(["laplacian"], visibility="public"), rules, sandbox.choose())
+    return {item.id: item for item in report.items()}
+
+
+def test_what_calls_the_stub_of_another_task_is_blocked_and_says_by_what(without_neighbors):
+    graph = without_neighbors["laplacian.graph_neighbors"]
+    assert graph.verdict == "blocked" and "calls nearest_neighbors of Task 6" in graph.message
+    assert without_neighbors["laplacian.features"].verdict == "passed"
+
+
+def test_a_failure_names_what_it_may_come_from(grade, monkeypatch):
+    monkeypatch.setitem(USES, "shrunk", ["vicreg.value"])
+    items = grade(GOOD.replace("** 2", ".abs() * 3 + 1"))
+    assert "may come from “the value”" in items["shrunk"].message
+    assert "may come from" not in items["value"].message
 
 
 def test_a_check_that_stumbles_over_a_students_value_is_the_students(grade):
