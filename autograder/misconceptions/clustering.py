@@ -276,6 +276,34 @@ def centers_by_pca(x, centers, seed=0):
 
 @misconception(
     MAP,
+    "centers put at the mean of their rows in the map",
+    "Only the points were mapped; each center was put at the mean of the map's positions of its rows. In t-SNE the "
+    "mean of rows does not go to the mean of their positions, and a center without rows has no place at all.",
+)
+def mean_of_positions(x, centers, seed=0):
+    x, centers = torch.as_tensor(x), torch.as_tensor(centers)
+    points = project_2d(x, method="tsne", seed=seed)
+    distances = torch.cdist(x, centers)
+    own = [points[distances.argmin(dim=1) == j] for j in range(len(centers))]
+    nearest = points[distances.argmin(dim=0)]
+    return points, torch.stack([rows.mean(dim=0) if len(rows) else nearest[j] for j, rows in enumerate(own)])
+
+
+@misconception(
+    MAP,
+    "centers put among the rows nearest to them",
+    "Only the points were mapped; each center was put at the mean of the map's positions of the rows next to it. "
+    "Where a center lies far from all rows, the map should show it.",
+)
+def mean_of_nearest(x, centers, seed=0):
+    x, centers = torch.as_tensor(x), torch.as_tensor(centers)
+    points = project_2d(x, method="tsne", seed=seed)
+    nearest = torch.cdist(centers, x).topk(min(5, len(x)), largest=False).indices
+    return points, points[nearest].mean(dim=1)
+
+
+@misconception(
+    MAP,
     "PCA instead of t-SNE",
     "The map is the plane of the first two principal components. The task asks for t-SNE.",
 )
@@ -421,7 +449,7 @@ def itself_counted(x, labels):
         a = distances[labels == labels[i]].mean()
         b = min(distances[labels == j].mean() for j in labels.unique() if j != labels[i])
         alone = (labels == labels[i]).sum() == 1
-        total += 0.0 if alone else float((b - a) / torch.maximum(a, b))
+        total += 0.0 if alone else float((b - a) / torch.maximum(a, b).clamp(min=1e-12))
     return total / len(x)
 
 

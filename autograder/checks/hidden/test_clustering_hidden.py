@@ -9,14 +9,6 @@ from autograder import downstream, expect
 
 
 def groups(seed: int, k: int, dim: int, apart: float, n: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """n rows around k centers, up to three times as many around one as around another, and their groups."""
-    generator = torch.Generator().manual_seed(seed)
-    centers = apart * torch.randn(k, dim, generator=generator)
-    rows = torch.multinomial(torch.linspace(0.5, 1.5, k), n, replacement=True, generator=generator)
-    return centers[rows] + torch.randn(n, dim, generator=generator) + 2, rows
-
-
-def groups(seed: int, k: int, dim: int, apart: float, n: int) -> tuple[torch.Tensor, torch.Tensor]:
     """n rows around k centers, and whose they are; between half and one and a half times as many around each."""
     generator = torch.Generator().manual_seed(seed)
     centers = apart * torch.randn(k, dim, generator=generator)
@@ -113,6 +105,20 @@ def test_curved(student):
     nearest = torch.cdist(centers_2d, points).argmin(dim=1) // 10
     count = int((nearest == torch.arange(8)).sum())
     expect.true(count >= 7, "every center next to a row of its own group", f"{count} of 8")
+
+
+@pytest.mark.item("clustering.far_centers")
+def test_far_centers(student):
+    generator = torch.Generator().manual_seed(3)
+    x = torch.randn(30, 3, generator=generator)
+    centers = (40 * torch.eye(3)[:, None] + torch.randn(3, 10, 3, generator=generator)).flatten(0, 1)  # (30, 3)
+    points, centers_2d = downstream.mapped(student.clustering.project_with_centers(x, centers, seed=3), 30, 30)
+    # How far the centers stay from the rows, in units of the distance between neighboring rows. In one map, at any
+    # perplexity from 2 to 59, from either start: 10 to 33. At the mean of some rows' positions: 0 to .5.
+    between = torch.cdist(points, points).fill_diagonal_(math.inf).amin(dim=1).median()
+    away = float(torch.cdist(centers_2d, points).min() / between)
+    wanted = "centers that lie far from all rows to do so in the map"
+    expect.true(away >= 3, wanted, f"one {away:.2g} times as far from a row as rows are from each other")
 
 
 ZERO = "a row with a = b = 0 scores 0"
