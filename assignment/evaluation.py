@@ -71,7 +71,7 @@ def linear_probe(
         test_x: (M, dim).
 
     Returns:
-        int64 tensor on the CPU, (M,), labels that occur in `train_y`.
+        integers, (M,), labels that occur in `train_y`; here an int64 tensor on the CPU.
 
     >>> train_x, train_y = torch.tensor([[0.0], [1.0], [4.0], [5.0]]), torch.tensor([7, 7, 3, 3])
     >>> linear_probe(train_x, train_y, torch.tensor([[6.0], [-1.0]]))

@@ -15,6 +15,7 @@ from autograder.staging import RELEASED
 from autograder.student import Call, StudentError
 
 PRINTABLE = 64  # numbers of an input that are written out
+TOO_LARGE = "too large to print"
 MAX_PRINTED = 600  # characters of a student's own output
 
 
@@ -122,7 +123,7 @@ def how_to_repeat(call: Call, failed: Call | None = None) -> str:
     """Code to paste that makes the same call."""
     call = failed or call
     if call.op == "scenario":
-        return f"Input:    {scenario_text(call.target)}"
+        return f"Input:    {scenario_text(call)}"
     module, function = call.target.split(".")
     lines = [f"from assignment.{module} import {function}"]
     names = []
@@ -144,15 +145,17 @@ def how_to_repeat(call: Call, failed: Call | None = None) -> str:
         lines.append(f"print({expression})")
     text = "\n".join(lines)
     imports = [f"import {m}" + (" as np" if m == "numpy" else "") for m, mark in (("numpy", "np."), ("torch", "torch.")) if mark in text]
-    return "Input (to paste into Python):\n" + indent("\n".join([*imports, text]))
+    heading = "Input:" if TOO_LARGE in text else "Input (to paste into Python):"
+    return f"{heading}\n" + indent("\n".join([*imports, text]))
 
 
-def scenario_text(name: str) -> str:
-    """The first sentence of a scenario's docstring: what was run."""
+def scenario_text(call: Call) -> str:
+    """The first sentence of a scenario's docstring: what was run. `target` in it stands for the function's name."""
     from autograder.worker import scenarios
 
-    doc = getattr(scenarios, name, None).__doc__ or name
-    return " ".join(doc.strip().split("\n\n")[0].split())
+    doc = getattr(scenarios, call.target, None).__doc__ or call.target
+    sentence = " ".join(doc.strip().split("\n\n")[0].split())
+    return sentence.replace("`target`", str(call.args[0])) if call.args else sentence
 
 
 def as_code(value) -> str:
@@ -174,7 +177,7 @@ def tensor_code(value: torch.Tensor) -> str:
     if value.numel() > 4 and is_constant(array):
         return f"torch.full({tuple(value.shape)}, {digits(array.flat[0])}, dtype={value.dtype})"
     if value.numel() > PRINTABLE:
-        return f"...  # a tensor {dtype_text(value.dtype)} {shape_text(value.shape)}, too large to print"
+        return f"...  # a tensor {dtype_text(value.dtype)} {shape_text(value.shape)}, {TOO_LARGE}"
     return f"torch.tensor({nested(array)}{dtype})"
 
 
@@ -182,7 +185,7 @@ def array_code(value: np.ndarray) -> str:
     if value.size > 4 and is_constant(value):
         return f"np.full({value.shape}, {digits(value.flat[0])}, dtype=np.{value.dtype})"
     if value.size > PRINTABLE:
-        return f"...  # an array {value.dtype} {shape_text(value.shape)}, too large to print"
+        return f"...  # an array {value.dtype} {shape_text(value.shape)}, {TOO_LARGE}"
     return f"np.array({nested(value)}, dtype=np.{value.dtype})"
 
 

@@ -202,7 +202,8 @@ class GradingPlugin:
             message = "Expected: the check to hold\nCame:     something that cannot be shown"
         known = self.diagnose(student, call) if verdict == "failed" and student is not None else None
         if known is not None:
-            message += f"\nThis is what comes of a known mistake, “{known.name}”: {known.told}"
+            kind = "another convention" if known.convention else "a known mistake"
+            message += f"\nThis is what comes of {kind}, “{known.name}”: {known.told}"
         suspect = self.suspect(entry)
         if suspect is not None:
             message += f"\nIt may come from “{suspect.title}”, which has not passed either: look there first."

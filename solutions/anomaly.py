@@ -47,7 +47,7 @@ def inverse_density(
     Returns:
         float tensor, (M,), on the device of `test`: higher is more anomalous.
 
-    Source: the score A1 of the exercise; Bergman, Cohen and Hoshen, Deep Nearest Neighbor Anomaly Detection,
+    Source: Bergman, Cohen and Hoshen, Deep Nearest Neighbor Anomaly Detection,
     2020, equation 2 (with squared distances).
 
     >>> inverse_density(torch.tensor([[0.0], [9.0]]), torch.tensor([[0.0], [1.0], [5.0]]), k=2)

@@ -109,6 +109,14 @@ def test_gray_images_of_mnists_shape_are_enlarged_and_get_three_channels(path, c
         assert np.abs(large - expected).max() <= 1  # Pillow rounds after each axis
 
 
+def test_gray28_gives_back_what_was_enlarged(path):
+    strokes = np.zeros((TRAIN, 28, 28), dtype=np.uint8)
+    strokes[:, 4:24, 13:16] = 255
+    small = datasets.gray28(load(write(path, x_train=strokes)).x_train)
+    assert small.shape == (TRAIN, 28, 28) and small.dtype == np.uint8
+    assert np.abs(small.astype(float) - strokes).mean() < 8 and small[:, 8:20, 14].min() > 200
+
+
 X, Y = good_arrays()["x_train"], good_arrays()["y_train"]
 BAD_ARRAYS = {
     "missing": ({"y_test": None}, ["y_test", "missing", "x_train, y_train, x_test"]),

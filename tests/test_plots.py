@@ -54,17 +54,18 @@ def test_loss_curve_is_one_term_in_a_figure_of_its_own():
 
 def test_scatter_has_every_point_once_and_every_class_in_the_legend():
     points, labels = torch.randn(30, 2), torch.arange(30) % 3
-    figure = plots.scatter_2d(points, labels, ["cat", "dog", "absent class", "x"][:3], title="PCA", axis="PC")
+    figure = plots.scatter_2d(points, labels, ["cat", "dog", "absent class", "x"][:3], title="PCA")
     (axes,) = figure.axes
     assert [len(cloud.get_offsets()) for cloud in axes.collections] == [10, 10, 10]
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["cat", "dog", "absent class"]
-    assert (axes.get_title(), axes.get_xlabel(), axes.get_ylabel()) == ("PCA", "PC 1", "PC 2")
+    assert (axes.get_title(), axes.get_xlabel(), axes.get_ylabel()) == ("PCA", "component 1", "component 2")
 
 
 def test_two_maps_share_one_legend(tmp_path):
     points, labels = np.random.default_rng(0).normal(size=(40, 2)), np.arange(40) % 10
     figure = plots.scatter_grid({"PCA": points, "t-SNE": points}, labels, [f"class {i}" for i in range(10)])
     assert len(figure.axes) == 2 and len(figure.legends) == 1
+    assert [axes.get_xlabel() for axes in figure.axes] == ["component 1", "t-SNE 1"]
     assert len(figure.legends[0].get_texts()) == 10
     assert plots.save_figure(figure, tmp_path / "new" / "maps.png").exists()
 
@@ -164,6 +165,14 @@ def test_images_that_do_not_fit_are_refused(images, words):
     with pytest.raises(ValueError) as caught:
         plots.retrieval_grid(*images)
     assert words in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_image_rows_frame_what_is_named():
+    framed = {"a": [True, False], "b": [True]}
+    figure = plots.image_rows({"a": pictures(2), "b": pictures(1)}, framed=framed, frame="anomaly")
+    boxes = [patch.get_xy()[0] > 1 for patch in figure.axes[0].patches]
+    assert boxes == [False, False]  # both in the first column
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["anomaly"]
 
 
 def test_image_rows_may_have_different_lengths(tmp_path):

@@ -572,6 +572,13 @@ def test_equal_representations_have_a_map(method):
     assert evaluation.project_2d(torch.ones(12, 4), method).isfinite().all()
 
 
+@pytest.mark.parametrize("method", ["pca", "tsne"])
+def test_rows_of_one_number_have_a_map(method):
+    x = torch.cat([torch.zeros(10, 1), torch.ones(10, 1)]) + 0.01 * torch.arange(20).view(20, 1)
+    points = evaluation.project_2d(x, method)
+    assert points.shape == (20, 2) and torch.cdist(points[:10], points[10:]).min() > 0
+
+
 def test_tsne_keeps_clusters_apart():
     x = torch.cat([torch.randn(20, 5), torch.randn(20, 5) + 30])
     points = evaluation.project_2d(x, "tsne")

@@ -129,6 +129,13 @@ def _enlarged(gray: np.ndarray) -> np.ndarray:
     return torch.cat(parts).permute(0, 2, 3, 1).repeat(1, 1, 1, 3).numpy()
 
 
+def gray28(images: np.ndarray) -> np.ndarray:
+    """Gray images as MNIST has them before they are loaded: uint8 (N, 32, 32, 3) to (N, 28, 28)."""
+    large = torch.as_tensor(images)[:, None, ..., 0].float()  # (N, 1, 32, 32)
+    size = {"size": (28, 28), "mode": "bilinear", "antialias": True}
+    return functional.interpolate(large, **size).round().byte()[:, 0].numpy()
+
+
 # ---- torchvision -------------------------------------------------------------------------------------------
 
 _TORCHVISION = {"cifar10": ("CIFAR10", CIFAR10_NAMES), "mnist": ("MNIST", DIGIT_NAMES)}

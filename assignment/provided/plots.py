@@ -12,8 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-# Okabe and Ito's colors, which color-blind readers can tell apart, without the too light yellow, and three
-# more.
+# Okabe and Ito's colors, which color-blind readers can tell apart, without the too light yellow, and three more.
 PALETTE = (
     *("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7"),
     *("#56B4E9", "#000000", "#8C564B", "#999999", "#4B2E83"),
@@ -75,23 +74,22 @@ def _limits(train: np.ndarray, test: np.ndarray) -> tuple[float, float] | None:
     return (0, 1.1 * values.max()) if len(values) and values.max() > 0 else None
 
 
-def scatter_2d(
-    points, labels, class_names: Sequence[str], title: str = "", axis: str = "component"
-) -> Figure:
+def scatter_2d(points, labels, class_names: Sequence[str], title: str = "") -> Figure:
     """A map of the plane, one point an image, with color and marker by class.
 
-    points: (N, 2), array or tensor. labels: (N,) integers, which index class_names. The axes are named `axis`
-    1 and 2. Raises ValueError for other shapes.
+    points: (N, 2), array or tensor. labels: (N,) integers, which index class_names. The axes are the components 1
+    and 2, or those of t-SNE where the title says so. Raises ValueError for other shapes.
     """
-    return scatter_grid({title: points}, labels, class_names, axis)
+    return scatter_grid({title: points}, labels, class_names)
 
 
-def scatter_grid(maps: dict, labels, class_names: Sequence[str], axis: str = "component") -> Figure:
+def scatter_grid(maps: dict, labels, class_names: Sequence[str]) -> Figure:
     """Maps of the same images side by side, {title: points (N, 2)}, with one legend. See `scatter_2d`."""
     figure = Figure(figsize=(5.2 * len(maps) + 1.6, 4.8), layout="constrained")
     panels = figure.subplots(1, len(maps), squeeze=False)[0]
     for axes, (title, points) in zip(panels, maps.items()):
         _draw_points(axes, *_checked(points, labels, class_names), class_names)
+        axis = "t-SNE" if "t-SNE" in title else "component"
         axes.set(title=title, xlabel=f"{axis} 1", ylabel=f"{axis} 2")
     handles, names = panels[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside right center", title="class", markerscale=2)
@@ -121,7 +119,9 @@ def _array(values) -> np.ndarray:
     return np.asarray(values.detach().cpu() if hasattr(values, "detach") else values)
 
 
-def cluster_maps(points, labels, class_names: Sequence[str], clusters, centers_2d) -> Figure:
+def cluster_maps(
+    points, labels, class_names: Sequence[str], clusters, centers_2d, title: str = ""
+) -> Figure:
     """The same map twice, colored by class and by cluster; each center is a black disk with its number.
 
     points: (N, 2). labels: (N,), which index class_names. clusters: (N,) integers from 0 to k - 1.
@@ -134,10 +134,11 @@ def cluster_maps(points, labels, class_names: Sequence[str], clusters, centers_2
     cluster_names = [f"cluster {number}" for number in range(len(centers))]
     panels = {"classes": (labels, class_names), "clusters": (clusters, cluster_names)}
     figure = Figure(figsize=(13, 4.8), layout="constrained")
-    for axes, (title, (numbers, names)) in zip(figure.subplots(1, 2), panels.items()):
+    figure.suptitle(title)
+    for axes, (heading, (numbers, names)) in zip(figure.subplots(1, 2), panels.items()):
         _draw_points(axes, *_checked(points, numbers, names), names)
         _draw_centers(axes, centers)
-        axes.set(title=title, xlabel="component 1", ylabel="component 2")
+        axes.set(title=heading, xlabel="t-SNE 1", ylabel="t-SNE 2")
         legend = axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), markerscale=2)
         legend.legend_handles[-1].set_sizes([60])  # the center's, which is large as it is
     return figure
@@ -191,24 +192,35 @@ def retrieval_grid(
     _name_rows(panels[0], names)
     figure.suptitle(title)
     if hits is not None:
-        frame = Rectangle((0, 0), 1, 1, fill=False, edgecolor=PALETTE[0], linewidth=2.5)
-        figure.legend([frame], ["of the query's class"], loc="outside lower center", fontsize="small")
+        _explain_frame(figure, "of the query's class")
     return figure
 
 
-def image_rows(images: dict, title: str = "") -> Figure:
-    """A row of images for each name: {name: uint8 (n, H, W, 3)}, where n may differ."""
+def image_rows(images: dict, title: str = "", framed: dict | None = None, frame: str = "") -> Figure:
+    """A row of images for each name: {name: uint8 (n, H, W, 3)}, where n may differ.
+
+    framed: {name: booleans (n,)}, which images get a frame; `frame` is what the legend calls it.
+    """
     if not images:
         raise ValueError("expected at least one row of images, got none")
     rows = {name: _images(row, name, 4) for name, row in images.items()}
     columns = max(len(row) for row in rows.values())
-    size = (_TILE * columns + 0.1 * max(map(len, rows)) + 0.5, _TILE * len(rows) + (0.4 if title else 0.1))
+    height = _TILE * len(rows) + (0.4 if title else 0.1) + (0.3 if framed is not None else 0)
+    size = (_TILE * columns + 0.1 * max(map(len, rows)) + 0.5, height)
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots()
-    _draw_tiles(axes, list(rows.values()))
+    marks = None if framed is None else [_array(framed[name]).astype(bool) for name in rows]
+    _draw_tiles(axes, list(rows.values()), marks)
     _name_rows(axes, list(rows))
     axes.set_title(title)
+    if framed is not None:
+        _explain_frame(figure, frame)
     return figure
+
+
+def _explain_frame(figure: Figure, name: str) -> None:
+    frame = Rectangle((0, 0), 1, 1, fill=False, edgecolor=PALETTE[0], linewidth=2.5)
+    figure.legend([frame], [name], loc="outside lower center", fontsize="small")
 
 
 def _images(images, what: str, ndim: int) -> np.ndarray:
@@ -219,13 +231,13 @@ def _images(images, what: str, ndim: int) -> np.ndarray:
     return images
 
 
-def _draw_tiles(axes: Axes, rows: Sequence, framed: np.ndarray | None = None) -> None:
-    """Image c of row r at (c, r), one unit wide, the first row on top; framed where `framed` (R, C) is."""
+def _draw_tiles(axes: Axes, rows: Sequence, framed: Sequence | None = None) -> None:
+    """Image c of row r at (c, r), one unit wide, the first row on top; framed where framed[r][c] is."""
     for r, row in enumerate(rows):
         for c, image in enumerate(row):
             left, right, bottom, top = c + _MARGIN, c + 1 - _MARGIN, r + 1 - _MARGIN, r + _MARGIN
             axes.imshow(image, extent=(left, right, bottom, top), interpolation="nearest")
-            if framed is not None and framed[r, c]:
+            if framed is not None and framed[r][c]:
                 box = {"fill": False, "edgecolor": PALETTE[0], "linewidth": 2.5}
                 axes.add_patch(Rectangle((left, top), 1 - 2 * _MARGIN, 1 - 2 * _MARGIN, **box))
     columns = max(map(len, rows))

@@ -57,8 +57,9 @@ def summary(console: Console, report: Report, tasks: list[TaskResult] | None = N
         if any(item.verdict != "passed" for item in task.items):
             console.print()
             task_summary(console, task)
-    bonus = f", and {report.bonus:g} of {report.max_bonus:g} bonus points" if report.max_bonus else ""
-    console.print(f"[bold]{report.total:g} of {report.max_total:g} points[/]{bonus} in the checks that ran.")
+    parts = [(report.total, report.max_total, "points"), (report.bonus, report.max_bonus, "bonus points")]
+    shown = [f"{came:g} of {most:g} {what}" for came, most, what in parts if most]
+    console.print(f"[bold]{', and '.join(shown) or 'No points'}[/] in the checks that ran.")
     console.print(f"[dim]Sandbox: {escape(report.sandbox)}[/]", soft_wrap=True)
 
 

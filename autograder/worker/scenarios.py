@@ -120,9 +120,9 @@ def project(package, representations, method: str, seed: int) -> dict:
 
 
 def twice(package, target: str, *args, **kwargs) -> dict:
-    """The function `target` ("module.function"), called twice with global random generators in different states.
+    """`target`, called twice with the same arguments and global random generators in different states.
 
-    Returns both values, and whether the global generators were left alone.
+    target: "module.function". Returns both values, and whether the global generators were left alone.
     """
     found, kept = [], []
     for state in (1, 2):

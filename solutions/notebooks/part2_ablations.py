@@ -95,7 +95,7 @@ queries = np.array(
 )
 
 
-def show_retrieval(codes):
+def show_retrieval(codes, method):
     """The 5 nearest and 5 farthest images of each query; frames mark its class."""
     near, far = (
         as_numpy(evaluation.retrieve(codes, queries, k=5, farthest=each))
@@ -105,12 +105,17 @@ def show_retrieval(codes):
     hits = data.y_train[near] == wanted, data.y_train[far] == wanted
     names = [data.class_names[label] for label in data.y_train[queries]]
     return plots.retrieval_grid(
-        data.x_train[queries], data.x_train[near], data.x_train[far], names, hits
+        data.x_train[queries],
+        data.x_train[near],
+        data.x_train[far],
+        names,
+        hits,
+        title=method,
     )
 
 
 # %% id="retrieval-vicreg"
-show_retrieval(made.train[:n])
+show_retrieval(made.train[:n], "VICReg")
 
 # %% [markdown] id="task-neighbors"
 # ## Task 6: No generated neighbors
@@ -137,7 +142,7 @@ plots.image_grid(rows, names, "Images, and their three mined neighbors")
 # %% [markdown] id="about-train-neighbors"
 # ### Train on mined neighbors
 #
-# Twice: for one epoch, as the exercise recommends for CIFAR-10 (195 steps there, but only 8 on `shapes`), and for as many
+# Twice: for one epoch, as the exercise recommends for CIFAR-10 (196 steps there, but only 8 on `shapes`), and for as many
 # epochs as VICReg had. The latter encoder is saved in `trained/no_generated_neighbors.pt`, for part 3.
 
 
@@ -202,7 +207,7 @@ made.features = torch.as_tensor(
 ).float()  # (n, 1024)
 codes = laplacian.laplacian_eigenmaps(made.features, COMPONENTS, GRAPH_NEIGHBORS)
 codes = torch.as_tensor(codes).float()
-made.codes = codes / codes.std(dim=0)  # eigenvectors have norm 1: too small for a probe
+made.codes = codes / codes.std(dim=0)  # their scale is free: columns of spread 1
 
 # %% id="map-eigenmaps"
 points = evaluation.project_2d(made.codes[:1000], "tsne", SEED)
@@ -278,10 +283,11 @@ plots.bars(
 # The queries of Task 5 again, now with the two other methods; the grid of VICReg stands above.
 
 # %% id="retrieval-neighbors"
-show_retrieval(evaluation.extract_representations(made.encoder_neighbors, images[:n]))
+codes = evaluation.extract_representations(made.encoder_neighbors, images[:n])
+show_retrieval(codes, "no generated neighbors")
 
 # %% id="retrieval-eigenmaps"
-show_retrieval(made.codes)
+show_retrieval(made.codes, "Laplacian eigenmaps")
 
 # %% [markdown] question="q8"
 

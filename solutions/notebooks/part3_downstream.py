@@ -2,7 +2,7 @@
 # # Part 3: Downstream
 #
 # Task 8 (anomaly detection) and task 9 (clustering, a bonus), with questions A and C. Needs the encoders that parts 1 and
-# 2 have trained (`trained/vicreg.pt`, `trained/no_generated_neighbors.pt`) and your functions of tasks 0 and 4.
+# 2 have trained (`trained/vicreg.pt`, `trained/no_generated_neighbors.pt`) and your functions of tasks 0, 4 and 6.
 
 # %% id="setup"
 # %load_ext autoreload
@@ -25,7 +25,7 @@ import torch
 
 from assignment import anomaly, clustering, evaluation
 from assignment.provided import plots
-from assignment.provided.datasets import LAPTOP_BUDGET, Budget, load
+from assignment.provided.datasets import LAPTOP_BUDGET, Budget, gray28, load
 from assignment.provided.notebook import Results, as_numpy, load_encoder
 from autograder.notebook import check
 
@@ -50,8 +50,8 @@ SEED = 0
 # %% id="data"
 data = load(DATA, BUDGET.n_train, BUDGET.n_test)
 images = torch.as_tensor(data.x_train).to(DEVICE)  # uint8 (N, 32, 32, 3)
-# As gray images of 28 x 28: MNIST without the border that the loader has put around it.
-gray = load(ANOMALIES, n_test=BUDGET.n_test).x_test[:, 2:-2, 2:-2, 0]
+# The loader has made them 32 x 32 and colored, which is what you write in Task 8: here they are as MNIST has them.
+gray = gray28(load(ANOMALIES, n_test=BUDGET.n_test).x_test)  # uint8 (M, 28, 28)
 print(f"{data.name}: {len(images):,} training, {len(data.x_test):,} test images")
 print(f"{ANOMALIES}: {len(gray):,} anomalies")
 
@@ -105,6 +105,8 @@ top = {
 plots.image_rows(
     {name: made.mixed[rows] for name, rows in top.items()},
     title="The 7 most anomalous images of each model",
+    framed={name: labels[rows] == 1 for name, rows in top.items()},
+    frame="anomaly",
 )
 
 # %% [markdown] question="a"
@@ -136,7 +138,12 @@ def show_clusters(name):
         made.train[name][:1000], centers, seed=SEED
     )
     return plots.cluster_maps(
-        points, data.y_train[:1000], data.class_names, found[:1000], centers_2d
+        points,
+        data.y_train[:1000],
+        data.class_names,
+        found[:1000],
+        centers_2d,
+        title=name,
     )
 
 

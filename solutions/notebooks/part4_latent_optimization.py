@@ -2,7 +2,7 @@
 # # Part 4 (bonus): Latent optimization
 #
 # Task 10 and its question: a way to learn codes without an encoder that works. Needs the encoder that part 1 has trained
-# (`trained/vicreg.pt`) to compare with, and your functions of tasks 0 and 4. Question Q5 (part 2) is the theory of it.
+# (`trained/vicreg.pt`) to compare with, and your functions of tasks 0, 1, 2 and 4. Question Q5 (part 2) is the theory of it.
 
 # %% id="setup"
 # %load_ext autoreload

@@ -292,12 +292,17 @@ def anomalies(run: Run, draw: bool) -> Answer:
         with run.clock.step("anomaly scores"):
             scores = torch.as_tensor(inverse_density(torch.cat(tested), train, k=2)).cpu()
         curves[name] = roc(labels, scores)
-        rows[name] = images[np.asarray(most_anomalous(scores, ANOMALOUS))]
+        rows[name] = np.asarray(most_anomalous(scores, ANOMALOUS))
     numbers = {f"AUC: {name}": float(curve[2]) for name, curve in curves.items()}
+    if not draw:
+        return Answer(numbers)
     shown = {name: rows[name] for name in (VICREG, NO_GENERATED)}
-    return Answer(
-        numbers, {"roc": plots.roc_curves(curves), "anomalous": plots.image_rows(shown)} if draw else {}
+    pictures = plots.image_rows(
+        {name: images[found] for name, found in shown.items()},
+        framed={name: labels[found] == 1 for name, found in shown.items()},
+        frame="anomaly",
     )
+    return Answer(numbers, {"roc": plots.roc_curves(curves), "anomalous": pictures})
 
 
 def clusters(run: Run, draw: bool) -> Answer:

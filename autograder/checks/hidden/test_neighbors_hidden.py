@@ -85,10 +85,8 @@ def test_duplicates(student):
 
 @pytest.mark.item("neighbors.memory")
 def test_memory(student):
-    # All distances of 17,000 rows of float64 at once take 2.3 GB, more than a worker may have; in blocks
-    # of up to
-    # 1,000 queries a few copies of them fit. Slow is fine: argsort needs 40 s. Where nothing limits memory
-    # (the
+    # All distances of 17,000 rows of float64 at once take 2.3 GB, more than a worker may have; in blocks of up to
+    # 1,000 queries a few copies of them fit. Slow is fine: argsort needs 40 s. Where nothing limits memory (the
     # project's own tests, in process), this can only show that many rows are searched, and fewer do.
     rows = 3_000 if isinstance(student._channel, LocalChannel) else 17_000
     x = 10 * torch.randn(rows, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(4))
@@ -110,8 +108,7 @@ def test_draws(student):
     batch = torch.arange(ROWS).repeat(TIMES)[torch.randperm(ROWS * TIMES, generator=generator)]
     first, second = (columns(student, images, neighbors, batch) for _ in range(2))
     # Of 2,000 independent draws, a share of 1 / K = 1/4 within 5.5 standard deviations; 7 such counts: the
-    # probability
-    # that a right solution is refused is below 3e-7 in all. Any draw that is shared is off by far more.
+    # probability that a right solution is refused is below 3e-7 in all. Any draw that is shared is off by far more.
     likely("each of its neighbors as often", torch.stack([(first == k).double().mean() for k in range(K)]))
     likely("draws that differ between calls", (first == second).double().mean())
     likely("a draw for each image of a batch", (first[1:] == first[:-1]).double().mean())

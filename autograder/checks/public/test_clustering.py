@@ -44,7 +44,7 @@ def test_one_map(student):
     nearest = members[order][torch.cdist(centers_2d, points).topk(5, largest=False).indices]  # (5, 5)
     count = int((nearest == torch.arange(5)[:, None]).sum())
     expect.true(count >= 23, "every center to lie among the rows of its own group, in the map of both",
-                f"{count} of its 5 nearest rows, over all 5 centers together, instead of 25")  # fmt: skip
+                f"5 centers of whose 25 nearest rows, 5 each, {count} are of their own group")  # fmt: skip
 
 
 # Two groups on a line, {0, 2} and {7, 9, 12}: a and b by hand,

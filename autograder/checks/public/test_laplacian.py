@@ -63,7 +63,7 @@ def test_affine(student):
         # 1e-6 of what images differ by; a ReLU between the layers by 1, a tanh at the end by .5.
         off = (f[3] - f[1] - f[2] + f[0]).norm() / (f[1] - f[0]).norm().clamp(min=1e-12)
         wanted = "f(a + b) − f(0) to be f(a) − f(0) + f(b) − f(0), as no layer is non-linear"
-        expect.true(off < 2e-3, wanted, f"a difference of {float(off):.2g} of the length of f(a) − f(0)")
+        expect.true(off < 2e-3, wanted, f"two sides whose difference is {float(off):.2g} times as long as f(a) − f(0)")
 
 
 # Points in the plane. The three nearest of each, nearest first; no two distances from a point are equal.
