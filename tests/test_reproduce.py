@@ -4,6 +4,7 @@ import io
 import json
 import math
 import pickle
+import shutil
 import statistics
 from dataclasses import replace
 from pathlib import Path
@@ -40,6 +41,7 @@ def quick():
     """t-SNE and free codes take most of the time of a tiny run."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(questions, "MAP_POINTS", 100)
+        patched.setattr(questions, "MIN_STEPS", 3)  # a tiny run has no more
         patched.setitem(PRESETS, "laptop", replace(LAPTOP, latent_steps=20))
         yield
 
@@ -50,6 +52,19 @@ def out(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("run")
     assert reproduce(folder, seeds=2) == 0
     return folder
+
+
+@pytest.fixture(scope="module")
+def first_question(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("run")
+    assert reproduce(folder, "--questions", "Q1") == 0
+    return folder
+
+
+@pytest.fixture
+def finished(first_question, tmp_path) -> Path:
+    """A finished run of Q1, to be damaged."""
+    return shutil.copytree(first_question, tmp_path / "run")
 
 
 # ---- what comes out ----------------------------------------------------------------------------------------
@@ -175,7 +190,7 @@ def test_an_interrupted_run_resumes_where_it_was(out, tmp_path, monkeypatch, cap
     with monkeypatch.context() as patched:
         patched.setattr(questions, "inverse_density", interrupt)
         assert reproduce(tmp_path) == command.EXIT_INTERRUPTED
-    assert "--resume goes on" in capsys.readouterr().err and not (tmp_path / "results.json").exists()
+    assert "goes on with --resume" in capsys.readouterr().err and not (tmp_path / "results.json").exists()
     monkeypatch.setattr(run, "train_vicreg", interrupt)  # all networks are there already
     monkeypatch.setattr(questions, "project_2d", interrupt)  # and so are the answers before A
     assert reproduce(tmp_path, "--resume") == 0
@@ -224,6 +239,8 @@ def test_force_begins_anew(tmp_path):
     assert reproduce(tmp_path, "--questions", "Q1", "--force", "--epochs", "2") == 0
     assert results_of(tmp_path)["settings"]["epochs"] == 2
     assert not stale.exists() and (tmp_path / "mine.txt").exists()
+    assert reproduce(tmp_path, "--questions", "Q3", "--force") == 0
+    assert {path.stem for path in (tmp_path / "figures").iterdir()} == {"probe"}
 
 
 @pytest.mark.parametrize("options", [(), ("--force",), ("--resume",)], ids=["plain", "force", "resume"])
@@ -244,35 +261,89 @@ def cut_short(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:1000])
 
 
+def one_bit(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1  # a weight
+    path.write_bytes(content)
+
+
+def plain_text(path: Path) -> None:
+    path.write_text("hello world")
+
+
 def rigged(path: Path) -> None:
     torch.save({"encoder": Bomb()}, path, pickle_module=pickle)
 
 
-@pytest.mark.parametrize("damage", [cut_short, rigged])
-def test_a_damaged_checkpoint_is_refused_and_never_run(damage, tmp_path, capsys):
-    assert reproduce(tmp_path, "--questions", "Q1") == 0
-    damage(tmp_path / "checkpoints" / "seed-0" / "vicreg.pt")
-    assert reproduce(tmp_path, "--questions", "Q3", "--resume") == command.EXIT_USAGE
+@pytest.mark.parametrize("damage", [cut_short, rigged, one_bit, plain_text])
+def test_a_damaged_checkpoint_is_refused_and_never_run(damage, finished, capsys):
+    damage(finished / "checkpoints" / "seed-0" / "vicreg.pt")
+    assert reproduce(finished, "--questions", "Q3", "--resume") == command.EXIT_USAGE
     error = capsys.readouterr().err
     assert "vicreg.pt is damaged" in error and len(error.splitlines()) == 1
 
 
-@pytest.mark.slow
-def test_a_checkpoint_of_another_network_is_refused(tmp_path, capsys):
-    assert reproduce(tmp_path, "--questions", "Q1") == 0
-    torch.save({"encoder": {}, "history": {}}, tmp_path / "checkpoints" / "seed-0" / "vicreg.pt")
-    assert reproduce(tmp_path, "--questions", "Q3", "--resume") == command.EXIT_USAGE
+@pytest.mark.parametrize("part", ["encoder", "history"])
+def test_a_checkpoint_of_another_network_is_refused(part, finished, capsys):
+    path = finished / "checkpoints" / "seed-0" / "vicreg.pt"
+    torch.save(torch.load(path, weights_only=True) | {part: {}}, path)
+    assert reproduce(finished, "--questions", "Q3", "--resume") == command.EXIT_USAGE
     assert "of another network" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("name", "remedy"), [("settings", "--force"), ("seed-0/q1-with-figures", "delete it")])
-def test_damaged_json_is_refused(name, remedy, tmp_path, capsys):
-    assert reproduce(tmp_path, "--questions", "Q1") == 0
-    for content in ("{", "[]"):
-        (tmp_path / "checkpoints" / f"{name}.json").write_text(content)
-        assert reproduce(tmp_path, "--questions", "Q1", "--resume") == command.EXIT_USAGE
+@pytest.mark.parametrize(
+    ("name", "remedy", "contents"),
+    [
+        ("settings", "--force", ["{", "[]"]),
+        ("seed-0/q1-with-figures", "delete it", ["{", "[]", "{}", '{"figures": []}']),
+    ],
+)
+def test_damaged_json_is_refused(name, remedy, contents, finished, capsys):
+    for content in contents:
+        (finished / "checkpoints" / f"{name}.json").write_text(content)
+        assert reproduce(finished, "--questions", "Q1", "--resume") == command.EXIT_USAGE
         error = capsys.readouterr().err
         assert "is damaged" in error and remedy in error and len(error.splitlines()) == 1
+
+
+def test_resuming_a_part_keeps_the_other_answers(finished):
+    assert reproduce(finished, "--questions", "Q2", "--resume") == 0
+    assert set(results_of(finished)["numbers"]) == {"Q1", "Q2"}
+
+
+def test_a_second_run_in_a_folder_waits_for_its_turn(finished, capsys):
+    held = checkpoints.Checkpoints(finished / "checkpoints")
+    held.lock()
+    for option in ("--resume", "--force"):
+        assert reproduce(finished, "--questions", "Q1", option) == command.EXIT_USAGE
+        assert "another run is at work" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["report.html", "results.json", "figures/loss.png"])
+def test_outputs_of_someone_elses_are_left_alone(name, tmp_path, capsys):
+    (tmp_path / "figures").mkdir()
+    (tmp_path / name).write_text("mine")
+    assert reproduce(tmp_path, "--questions", "Q1") == command.EXIT_USAGE
+    assert "is no run's: choose another folder" in capsys.readouterr().err
+    assert (tmp_path / name).read_text() == "mine"
+
+
+def test_a_file_with_the_name_of_the_generated_data_is_a_file(tmp_path):
+    data = load("shapes", n_train=400, n_test=60)
+    keep = {split: getattr(data, f"y_{split}") < 3 for split in ("train", "test")}
+    arrays = {f"{x}_{split}": getattr(data, f"{x}_{split}")[keep[split]] for split in keep for x in "xy"}
+    np.savez(tmp_path / "shapes.npz", **arrays)
+    assert reproduce(tmp_path / "out", "--questions", "Q1", "--data", str(tmp_path / "shapes.npz")) == 0
+    assert results_of(tmp_path / "out")["data"]["classes"] == 3
+
+
+def test_a_full_disk_gives_one_sentence(tmp_path, monkeypatch, capsys):
+    def full(*_):
+        raise OSError(28, "No space left on device", "vicreg.pt")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    assert reproduce(tmp_path, "--questions", "Q1") == command.EXIT_USAGE
+    assert capsys.readouterr().err.splitlines() == ["reproduce: cannot read or write vicreg.pt: No space left on device"]
 
 
 def test_an_interrupt_while_writing_leaves_no_torn_file(tmp_path):
@@ -297,6 +368,8 @@ def test_an_interrupt_while_writing_leaves_no_torn_file(tmp_path):
         (["--device", "cpu:x"], "there is no device 'cpu:x' here"),
         (["--test-images", "1"], "training and test need at least 2 images"),
         (["--data", "absent.npz"], "there is no such file"),
+        (["--data", ""], "--data must be neither empty"),
+        (["--anomalies", ""], "--anomalies must be neither empty"),
     ],
 )
 def test_wrong_usage_gives_one_sentence_and_exit_code_2(options, said, tmp_path, capsys):

@@ -167,8 +167,7 @@ def _how_to_bring(name: str, folder: Path, error: Exception) -> str:
     reason = causes[0] if causes else " ".join(str(error).split())[:200] or type(error).__name__
     return (
         f"{name} is not in {folder} and could not be downloaded ({reason}): bring it as a Keras-style "
-        f".npz file (arrays x_train, y_train, x_test, y_test) and give its path instead of the name, as in "
-        f"`make demo DATA=path/to/{name}.npz`."
+        f".npz file (arrays x_train, y_train, x_test, y_test) and give its path instead of the name."
     )
 
 

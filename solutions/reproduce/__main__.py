@@ -35,7 +35,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         return run(parser().parse_args(argv), argv)
     except KeyboardInterrupt:
-        print("reproduce: interrupted; the same command with --resume goes on", file=sys.stderr)
+        print("reproduce: interrupted; the same command goes on with --resume (in place of --force)", file=sys.stderr)
         return EXIT_INTERRUPTED
 
 
@@ -87,6 +87,9 @@ def add_sizes(top: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, argv: list[str] | None) -> int:
+    for name in ("out", "data", "anomalies"):
+        if str(getattr(options, name)) in ("", "."):  # a shell variable that is not set
+            return refuse(f"--{name} must be neither empty nor the current folder")
     for name in SIZES:
         value = getattr(options, name.replace("-", "_"))
         if value is not None and value < 1:
@@ -101,7 +104,7 @@ def run(options: argparse.Namespace, argv: list[str] | None) -> int:
     except (DatasetError, RunError) as error:
         return refuse(str(error))
     except OSError as error:
-        return refuse(f"cannot write to {error.filename or options.out}: {error.strerror or error}")
+        return refuse(f"cannot read or write {error.filename or options.out}: {error.strerror or error}")
 
 
 def refuse(reason: str) -> int:
@@ -125,10 +128,12 @@ def work(options: argparse.Namespace, argv: list[str]) -> int:
     console.print(f"{preset.name}: {preset.told}. Device: {request.device}.", markup=False, soft_wrap=True)
     with Steps(console) as steps:
         steps("loading data", 0, 1)
-        odd = load(options.anomalies or preset.anomalies).x_test[: preset.budget.n_test]
-        data = load(options.data or preset.data)
+        odd = load(preset.anomalies if options.anomalies is None else options.anomalies)
+        odd = odd.x_test[: preset.budget.n_test]
+        name = preset.data if options.data is None else options.data
+        data = load(name)
         steps("loading data", 1, 1)
-        generated = data.name == "shapes"  # each seed has images of its own
+        generated = name == "shapes"  # each seed has images of its own
         results = reproduce(
             request, lambda seed: load("shapes", seed=seed) if generated else data, odd, steps
         )

@@ -21,10 +21,10 @@ Terms = Callable[[torch.Tensor, torch.Tensor], VICRegTerms]  # of two views
 
 
 class Recorded:
-    """Terms of two views, computed as they are a few times, then recorded, then replayed for views of that shape.
+    """A function of two views whose kernels are recorded after a few ordinary calls, and from then on replayed.
 
-    Everything else that is read and written (weights, their gradients, the optimizer's state) has to stay where it is
-    in memory. Views of another shape, as of an incomplete last batch, are left to `otherwise`.
+    What else the function reads and writes (weights, the optimizer's state) has to stay where it is in memory. Views
+    of another shape than the first, as of an incomplete last batch, are left to `otherwise`.
 
     Source: PyTorch's notes on CUDA semantics, "CUDA graphs", whole-network capture.
     """
@@ -76,9 +76,10 @@ def train_vicreg_on_gpu(
     test_images: torch.Tensor | None = None,
     **weights: float,
 ) -> dict[str, list[VICRegTerms]]:
-    """`train_vicreg` where networks and images are on a CUDA device: the same arguments, and the same history.
+    """`train_vicreg` where networks and images are on a CUDA device: the same steps, and the same history.
 
-    `views` gets the indices of several batches at once.
+    views: gets the indices of several batches at once. test_images: uint8 tensor on the same device. The rest is as in
+    `train_vicreg`, but without defaults.
     """
     step, evaluate = recorded_steps(encoder, projector, lr, weights)
     encoder.train()
@@ -140,7 +141,8 @@ def mean_terms(evaluate: Callable, images: torch.Tensor, batch_size: int) -> VIC
 def linear_probe_on_gpu(train_x, train_y, test_x, device: torch.device) -> torch.Tensor:
     """`linear_probe` on a device: the same standardization, loss and penalty, minimized by L-BFGS in float64.
 
-    The penalty is scikit-learn's for C = 1, as a share of the mean loss: ‖W‖² / 2N, the bias left out.
+    The penalty is scikit-learn's for C = 1, as a share of the mean loss: ‖W‖² / 2N, the bias left out. Of two classes
+    scikit-learn fits w alone, where the scores are ±w·x / 2: that is ‖W‖² / N.
     """
     train_x, test_x = (torch.as_tensor(x).to(device, torch.float64) for x in (train_x, test_x))
     names, labels = torch.as_tensor(train_y).to(device).unique(return_inverse=True)
@@ -149,6 +151,7 @@ def linear_probe_on_gpu(train_x, train_y, test_x, device: torch.device) -> torch
     train_x, test_x = (train_x - mean) / std, (test_x - mean) / std  # (N, dim), (M, dim)
     weight = train_x.new_zeros(len(names), train_x.shape[1], requires_grad=True)
     bias = train_x.new_zeros(len(names), requires_grad=True)
+    penalty = (1 if len(names) == 2 else 0.5) / len(train_x)
     optimizer = torch.optim.LBFGS(
         [weight, bias], max_iter=1000, tolerance_grad=1e-4, history_size=10, line_search_fn="strong_wolfe"
     )
@@ -156,7 +159,7 @@ def linear_probe_on_gpu(train_x, train_y, test_x, device: torch.device) -> torch
     def loss() -> torch.Tensor:
         optimizer.zero_grad()
         scores = nn.functional.linear(train_x, weight, bias)  # (N, C)
-        value = nn.functional.cross_entropy(scores, labels) + weight.square().sum() / (2 * len(train_x))
+        value = nn.functional.cross_entropy(scores, labels) + penalty * weight.square().sum()
         value.backward()
         return value
 

@@ -7,8 +7,9 @@ import statistics
 import time
 import zlib
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from textwrap import fill
 
 import numpy as np
 import torch
@@ -22,7 +23,7 @@ from .checkpoints import Checkpoints, RunError
 from .clock import Clock, Progress
 from .files import write_atomically
 from .presets import Preset
-from .questions import QUESTIONS, Answer
+from .questions import QUESTIONS, Answer, little_training
 from .run import VICREG, Run, subset, threads
 
 Load = Callable[[int], Dataset]  # a data set, by seed
@@ -57,6 +58,8 @@ def reproduce(
         raise RunError("training and test need at least 2 images each: batch norm and the loss compare images")
     checkpoints = Checkpoints(request.out / "checkpoints")
     checkpoints.open(settings_of(request, data, anomalies), request.resume, request.force)
+    if request.resume:
+        request = replace(request, questions=with_stored(request, checkpoints))
     answers: dict[int, dict[str, dict]] = {}
     start = time.perf_counter()
     with threads(request.threads):
@@ -75,11 +78,28 @@ def reproduce(
     return results
 
 
+def with_stored(request: Request, checkpoints: Checkpoints) -> tuple[str, ...]:
+    """The questions that are wanted, and those that an earlier part of the run has answered."""
+
+    def stored(question: str) -> bool:
+        names = (name_of(question, seed, request) for seed in request.seeds)
+        return all(checkpoints.path(seed, name, "json").exists() for seed, name in zip(request.seeds, names))
+
+    return tuple(each for each in QUESTIONS if each in request.questions or stored(each))
+
+
+def name_of(question: str, seed: int, request: Request) -> str:
+    """What an answer is stored as. Figures are drawn for the first seed."""
+    return f"{question} with figures" if seed == request.seeds[0] else question
+
+
 def settings_of(request: Request, data: Dataset, anomalies: np.ndarray) -> dict:
     """What has to be the same for a run to be resumed."""
     return {
         "preset": json.loads(json.dumps(asdict(request.preset))),
         "device": request.device.type,
+        "threads": request.threads,  # they add in another order, so that trainings end elsewhere
+        "torch": torch.__version__,
         "data": f"{data.name}, checksum {checksum(data.x_train, data.y_train, data.x_test, data.y_test):08x}",
         "anomalies": f"{len(anomalies)} images, checksum {checksum(anomalies):08x}",
     }
@@ -97,17 +117,17 @@ def prefixed(progress: Progress, prefix: str) -> Progress:
 
 
 def answer_all(run: Run, request: Request) -> dict[str, dict]:
-    """The answers of one seed. Figures are drawn for the first."""
+    """The answers of one seed."""
     draw = run.seed == request.seeds[0]
-    name = "{} with figures" if draw else "{}"
 
     def complete(answer: dict) -> bool:
         files = (f"{figure}.{suffix}" for figure in answer["figures"] for suffix in ("svg", "png"))
-        return all((request.out / "figures" / file).exists() for file in files)
+        paths = [request.out / "figures" / file for file in files]
+        return all(path.exists() and path.stat().st_size for path in paths)
 
     return {
         each: run.checkpoints.answer(
-            run.seed, name.format(each), lambda: answer_one(run, each, request.out, draw), complete
+            run.seed, name_of(each, run.seed, request), lambda: answer_one(run, each, request.out, draw), complete
         )
         for each in request.questions
     }
@@ -116,7 +136,8 @@ def answer_all(run: Run, request: Request) -> dict[str, dict]:
 def answer_one(run: Run, question: str, out: Path, draw: bool) -> dict:
     """Numbers, names of the figures that were written, and seconds by step."""
     run.clock.seconds = {}
-    answer: Answer = QUESTIONS[question].answer(run, draw)
+    reason = little_training(run)
+    answer = Answer(too_small=reason) if reason else QUESTIONS[question].answer(run, draw)
     if answer.too_small and draw and not answer.numbers:
         figure = plots.notice(
             f"The budget of this run is too small for this question: {answer.too_small}.",
@@ -231,5 +252,7 @@ def draw_bars(results: dict, folder: Path) -> None:
         }
         chance = 1 / results["data"]["classes"]
         highlight = [key for key in bars if key.startswith(VICREG)]
-        save(plots.bars(bars, axis, chance, highlight=highlight), folder / f"{name}.png")
+        left_out = fill(results["too small"].get(question, ""), 70)  # the figure, too, says what is missing
+        figure = plots.bars(bars, axis, chance, title=left_out, highlight=highlight)
+        save(figure, folder / f"{name}.png")
         results["figures"][question] = [name, *results["figures"][question]]

@@ -23,6 +23,9 @@ from ..latent_optimization import optimize_latents
 from ..vicreg import vicreg_loss
 from .run import NO_GENERATED, NO_VARIANCE, ONE_EPOCH, SAME_IMAGES, UNTRAINED, VICREG, Run, steps_of
 
+MIN_STEPS = 100  # of a training: fewer teach a network next to nothing
+MIN_EPOCH_STEPS = 100  # of the single epoch of Q6, for the same reason
+MIN_TEST_IMAGES = 50  # with 50, an accuracy of .5 has a standard deviation of .07
 MAP_POINTS = 1000  # images in a map: t-SNE of as many takes seconds
 RAW_ROWS = 2048  # training images of the probe on raw pixels: 3,072 features a row make it slow
 QUERIES = 500  # of the retrieval's precision; the figure shows one a class
@@ -50,14 +53,19 @@ class Question:
     bars: tuple[str, str, str] | None = None  # name of the figure, what all its numbers begin with, axis
 
 
+def little_training(run: Run) -> str:
+    """Why no question can be answered, all of which look at a trained network; empty if they can."""
+    steps = run.preset.budget.epochs * steps_of(run.preset.budget, len(run.images))
+    if steps >= MIN_STEPS:
+        return ""
+    return f"{steps} training steps teach the network next to nothing: {MIN_STEPS} are needed, by more epochs or images"
+
+
 # ---- Q1 to Q4: VICReg, and without the variance term -------------------------------------------------------
 
 
 def training_curves(run: Run, draw: bool) -> Answer:
     """Q1. The terms of the loss."""
-    steps = run.preset.budget.epochs * steps_of(run.preset.budget, len(run.images))
-    if steps < 2:
-        return Answer(too_small=f"{steps} training steps are no curve: more epochs or images are needed")
     history = run.history(VICREG)
     terms = ("total", "invariance", "variance", "covariance")
     numbers = {f"test loss: {term} (last epoch)": getattr(history["test"][-1], term) for term in terms}
@@ -87,10 +95,9 @@ def maps(run: Run, draw: bool) -> Answer:
 
 def mapped(run: Run, method: str, name: str, methods: dict[str, str]) -> Answer:
     """Maps of test representations, under one legend."""
-    if len(run.data.x_test) < 50:
-        return Answer(
-            too_small=f"a map of {len(run.data.x_test)} test images shows no structure: 50 are needed"
-        )
+    if len(run.data.x_test) < MIN_TEST_IMAGES:
+        found = f"a map of {len(run.data.x_test)} test images shows no structure"
+        return Answer(too_small=f"{found}: {MIN_TEST_IMAGES} are needed")
     some, labels = run.representations(method, "test")[:MAP_POINTS], run.data.y_test[:MAP_POINTS]
     drawn = {}
     for title, how in methods.items():
@@ -114,12 +121,10 @@ def probes(run: Run, draw: bool) -> Answer:
 
 def few_labels(run: Run) -> str:
     counts = np.bincount(run.data.y_train, minlength=len(run.data.class_names))
-    enough = counts.min() >= 5 and len(run.data.y_test) >= 20
-    return (
-        ""
-        if enough
-        else "a probe needs 5 training images of each class and 20 test images, or it measures chance"
-    )
+    if counts.min() >= 5 and len(run.data.y_test) >= MIN_TEST_IMAGES:
+        return ""
+    needed = f"5 training images of each class and {MIN_TEST_IMAGES} test images"
+    return f"a probe needs {needed}, or it measures chance"
 
 
 def probe(run: Run, method: str) -> float:
@@ -165,7 +170,7 @@ def no_generated_neighbors(run: Run, draw: bool) -> Answer:
     numbers = {"pairs of mined neighbors of the same class": float(same.mean())}
     names = {VICREG: VICREG, NO_GENERATED: f"{NO_GENERATED}, same epochs", UNTRAINED: UNTRAINED}
     steps = steps_of(run.preset.budget, len(run.images))
-    if steps < 100:
+    if steps < MIN_EPOCH_STEPS:
         note = (
             f"one epoch is {steps} steps on these images, too few to learn from: only “same epochs” is shown"
         )

@@ -77,8 +77,11 @@ class Run:
         found = self.checkpoints.tensors(self.seed, method, lambda: self.train(method, encoder, projector))
         try:
             encoder.load_state_dict(found["encoder"])
-            return encoder, found["history"]
-        except (RuntimeError, KeyError, TypeError) as error:
+            history = found["history"]
+            if history["train"].shape[1:] != (4,) or (method == VICREG and history["test"].shape[1:] != (4,)):
+                raise TypeError("no terms of a loss")
+            return encoder, history
+        except (RuntimeError, KeyError, TypeError, AttributeError) as error:
             path = self.checkpoints.path(self.seed, method, "pt")
             raise RunError(
                 f"{path} is of another network, or of other code: delete it and resume again"
