@@ -147,7 +147,7 @@ class GradingPlugin:
         if error is None:
             return self.new_result(entry, "passed")
         if isinstance(error, NotAttempted):
-            return self.unwritten(entry, str(error))
+            return self.unwritten(entry, error)
         if isinstance(error, StudentError):
             crashed = error.kind in ("exception", "memory")
             return self.explained(entry, "crashed" if crashed else "failed", error)
@@ -157,12 +157,12 @@ class GradingPlugin:
             return self.explained(entry, "failed", error)
         return self.arbitrate(entry, error, node)
 
-    def unwritten(self, entry: Item, todo: str) -> ItemResult:
+    def unwritten(self, entry: Item, error: NotAttempted) -> ItemResult:
         """A stub was reached: one of this task, or one of another task, which this one's code calls."""
-        found = re.fullmatch(r"TODO (\w+): (\w+)", todo)
+        found = re.fullmatch(r"TODO (\w+): (\w+)", str(error)) if error.called else None
         task = found and next((each for each in self.full_rubric.tasks if each.id == found[1]), None)
         if task is None or task is self.full_rubric.task_of(entry.id):
-            return self.new_result(entry, "not_attempted", f"Not attempted yet ({todo}).")
+            return self.new_result(entry, "not_attempted", f"Not attempted yet ({error}).")
         message = f"Not run to its end: it calls {found[2]} of Task {task.number}, which is still to be written."
         return self.new_result(entry, "blocked", message)
 

@@ -31,7 +31,14 @@ class ReferenceFault(Exception):
 
 
 class NotAttempted(BaseException):
-    """The function still raises NotImplementedError. Not an Exception, so that hypothesis does not retry it."""
+    """The function still raises NotImplementedError. Not an Exception, so that hypothesis does not retry it.
+
+    `called`: the student's own code called it, from another function.
+    """
+
+    def __init__(self, message: str = "", called: bool = False):
+        super().__init__(message)
+        self.called = called
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,7 +123,7 @@ class Student:
             raise ReferenceFault(f"{call.target}: {error.get('type', error.get('kind'))}: {error.get('message', '')}")
         told = error_class(tuple(bases))(error, call)
         if "NotImplementedError" in bases and raised_by_hand(told.frames):
-            raise NotAttempted(told.message)
+            raise NotAttempted(told.message, called=len(told.frames) > 1)
         raise told
 
     def _note_side_effects(self, reply: dict, call: Call) -> None:

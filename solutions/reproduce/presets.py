@@ -30,7 +30,7 @@ class Preset:
         return Encoder() if self.width is None else SmallEncoder(self.width)
 
     def encoder_name(self) -> str:
-        return "ResNet-18" if self.width is None else f"small encoder of width {self.width}"
+        return "ResNet-18" if self.width is None else f"SmallEncoder({self.width})"
 
     def resized(self, **changes: int | None) -> "Preset":
         """The preset with another budget; None leaves a value as it is."""
