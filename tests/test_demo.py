@@ -14,6 +14,7 @@ from assignment.provided.datasets import load
 from autograder import rubric
 from autograder.report import ItemResult, Report, TaskResult
 from demo import samples
+from solutions.reproduce import questions
 from solutions.reproduce.pipeline import Request, reproduce
 from solutions.reproduce.presets import LAPTOP
 
@@ -26,7 +27,9 @@ def learned(tmp_path_factory):
     folder, data = tmp_path_factory.mktemp("learned"), load("shapes", n_train=60, n_test=60)
     preset = LAPTOP.resized(n_train=60, n_test=60, epochs=2)
     request = Request(preset, folder, questions=("Q1", "Q2", "Q3"), threads=1)
-    return command.Learned(reproduce(request, lambda seed: data, data.x_test[:0]), folder)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(questions, "MIN_STEPS", 2)
+        return command.Learned(reproduce(request, lambda seed: data, data.x_test[:0]), folder)
 
 
 def a_report(name: str, verdict: str = "passed") -> Report:
@@ -115,7 +118,7 @@ def test_few_images_give_a_page_that_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr(command, "grade_samples", lambda *_: [a_report("reference")])
     assert command.main(["--data", str(tmp_path / "few.npz"), "--out", str(tmp_path / "out")]) == 0
     page = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
-    assert page.count("data:image/png;base64,") == 4 and "Too few images." in page  # in place of the maps
+    assert page.count("data:image/png;base64,") == 3 and "Too few images." in page  # one for each question
 
 
 def few_images(path: Path) -> Path:
