@@ -144,6 +144,7 @@ def test_a_dead_worker_costs_one_call_and_the_next_gets_a_fresh_one(server):
     assert torch.equal(ask(server, "double", torch.ones(1)), torch.tensor([2.0]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", [1, 50])
 def test_memory_in_use_is_what_counts_not_what_the_c_library_keeps(server, block):
     """7,000 × 7,000 distances take 390 MB; of these blocks of 3 MB at most, glibc kept as much."""
