@@ -1,4 +1,4 @@
-"""Command line of `release`: `python -m release stubs [--check]`, `notebooks`, `handout` likewise, and `gate`."""
+"""Command line of `release`: `python -m release stubs [--check]`, `notebooks`, `handout` likewise, `discussion`, `gate`."""
 
 import argparse
 import sys
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from autograder.rubric import RubricError
 
-from . import gate, handout, notebooks, stubs
+from . import discussion, gate, handout, notebooks, stubs
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = """examples:
@@ -14,6 +14,8 @@ EXAMPLES = """examples:
   python -m release stubs --check   change nothing; show what would change, and exit with 1 if anything would
   python -m release notebooks       write assignment/notebooks/*.ipynb from solutions/notebooks/*.py (--check as above)
   python -m release handout         put the questions into assignment/README.md and make assignment/handout.html
+  python -m release discussion > grading.md                     tick lists and model answers, for those who grade
+  python -m release discussion OUT/results.json > grading.md    the same with the numbers of a run
   python -m release gate            prove that the stubs earn nothing, the reference everything, and nothing leaks
 """
 
@@ -32,11 +34,16 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     ):
         command = commands.add_parser(name, help=help_text)
         command.add_argument("--check", action="store_true", help="only compare; exit with 1 on a difference")
+    answers = commands.add_parser("discussion", help="print tick lists and model answers of the discussion questions")
+    answers.add_argument("results", nargs="?", type=Path, help="results.json of `python -m solutions.reproduce`")
     commands.add_parser("gate", help="check all that must hold before a release")
     options = parser.parse_args(arguments)
     try:
         if options.command == "gate":
             return gate.run(root)
+        if options.command == "discussion":
+            sys.stdout.write(discussion.grading_page(root, options.results))
+            return 0
         makers = {"stubs": stubs.all_stubs, "notebooks": notebooks.all_notebooks, "handout": handout.all_handouts}
         made = makers[options.command](root)
         code = (_check if options.check else _write)(options.command, made, root)
@@ -45,7 +52,8 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
         return code
     except SyntaxError as error:
         print(f"error: {error.filename}:{error.lineno}: not valid Python: {error.msg}", file=sys.stderr)
-    except (stubs.MarkerError, notebooks.NotebookError, handout.HandoutError, RubricError, OSError) as error:
+    except (stubs.MarkerError, notebooks.NotebookError, handout.HandoutError, discussion.DiscussionError,
+            RubricError, OSError) as error:  # fmt: skip
         print(f"error: {error}", file=sys.stderr)
     return 2
 

@@ -1,7 +1,7 @@
 """The discussion questions for those who grade them: criteria and model answers, and that no student gets them.
 
-    python -m release.discussion                     every question with its tick list and model answer
-    python -m release.discussion OUT/results.json    the same, with the numbers of a run of solutions.reproduce
+    python -m release discussion                     every question with its tick list and model answer
+    python -m release discussion OUT/results.json    the same, with the numbers of a run of solutions.reproduce
 
 Each question of the rubric has a file solutions/discussion/<id>.md with the headings `## Criteria` (lines
 `- 0.5: what the answer has to say`, which sum to the question's points), `## Model answer`, and, where there are
@@ -12,7 +12,6 @@ any, `## Sources` and `## Measured with` (Python, indented). Where a number belo
 import dataclasses
 import json
 import re
-import sys
 import textwrap
 from collections.abc import Iterable
 from pathlib import Path
@@ -136,24 +135,38 @@ def runs(text: str) -> list[str]:
 # ---- the page for those who grade --------------------------------------------------------------------------
 
 
-def fill(text: str, results: dict) -> str:
-    """Put the numbers of a results.json in the places of their marks.
+def grading_page(root: Path = ROOT, results: Path | None = None) -> str:
+    """The page with the numbers of a results.json, if one is given. Raises DiscussionError and OSError."""
+    questions = rubric.load().questions
+    if found := problems(root, questions):
+        raise DiscussionError(found[0])
+    return page(questions, read_answers(root), read_numbers(results) if results else {})
 
-    >>> numbers = {"Q3": {"probe accuracy: VICReg": {"mean": 0.7812, "sd": 0.01}}}
-    >>> fill("It is {{Q3/probe accuracy: VICReg}}; pixels: {{Q3/probe accuracy: raw pixels}}.", {"numbers": numbers})
+
+def read_numbers(path: Path) -> dict[str, str]:
+    """The numbers of a results.json by their marks, "0.781 ± 0.010" each. Raises DiscussionError and OSError."""
+    try:
+        numbers = json.loads(path.read_text(encoding="utf-8"))["numbers"]
+        return {
+            f"{question}/{name}": f"{number['mean']:.3f}" + ("" if number["sd"] is None else f" ± {number['sd']:.3f}")
+            for question, all_of_it in numbers.items()
+            for name, number in all_of_it.items()
+        }
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DiscussionError(f"{path} is no results.json of `python -m solutions.reproduce`") from error
+
+
+def fill(text: str, numbers: dict[str, str]) -> str:
+    """Put numbers in the places of their marks.
+
+    >>> numbers = {"Q3/probe accuracy: VICReg": "0.781 ± 0.010"}
+    >>> fill("It is {{Q3/probe accuracy: VICReg}}; pixels: {{Q3/probe accuracy: raw pixels}}.", numbers)
     'It is 0.781 ± 0.010; pixels: (not measured).'
     """
-
-    def number(match: re.Match) -> str:
-        value = results.get("numbers", {}).get(match[1], {}).get(match[2])
-        if value is None:
-            return "(not measured)"
-        return f"{value['mean']:.3f}" + (f" ± {value['sd']:.3f}" if value.get("sd") is not None else "")
-
-    return MARK.sub(number, text)
+    return MARK.sub(lambda match: numbers.get(f"{match[1]}/{match[2]}", "(not measured)"), text)
 
 
-def page(questions: Iterable[rubric.Question], answers: dict[str, Answer], results: dict) -> str:
+def page(questions: Iterable[rubric.Question], answers: dict[str, Answer], numbers: dict[str, str]) -> str:
     """Markdown: prompt, tick list and model answer of every question."""
     parts = ["# Discussion questions: tick lists and model answers (not for students)"]
     for question in questions:
@@ -162,24 +175,6 @@ def page(questions: Iterable[rubric.Question], answers: dict[str, Answer], resul
         bonus = "bonus, " if question.bonus else ""
         parts += [f"## {question.id.upper()} {question.title} ({bonus}{question.points:g} points)"]
         parts += [question.prompt.strip()]
-        parts += ["### Criteria", ticks, "### Model answer", fill(answer.model, results)]
+        parts += ["### Criteria", ticks, "### Model answer", fill(answer.model, numbers)]
         parts += ["### Sources", answer.sources.strip()] if answer.sources else []
     return "\n\n".join(parts) + "\n"
-
-
-def main(arguments: list[str]) -> int:
-    """Print the page; exit code 2: a file that cannot be read."""
-    if len(arguments) > 1 or any(argument.startswith("-") for argument in arguments):
-        print("usage: python -m release.discussion [results.json]", file=sys.stderr)
-        return 2
-    try:
-        results = json.loads(Path(arguments[0]).read_text(encoding="utf-8")) if arguments else {}
-        sys.stdout.write(page(rubric.load().questions, read_answers(), results))
-    except (OSError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -9,6 +9,7 @@ import torch
 
 from autograder import rubric
 from release import discussion, gate
+from release.__main__ import main
 
 ROOT = Path(__file__).resolve().parent.parent
 QUESTIONS = {question.id: question for question in rubric.load().questions}
@@ -168,15 +169,23 @@ def test_wrong_sums_and_superfluous_answers_are_told(copy):
 def test_the_page_shows_every_question_with_its_numbers(tmp_path, capsys):
     results = tmp_path / "results.json"
     results.write_text('{"numbers": {"Q3": {"probe accuracy: VICReg": {"mean": 0.6179, "sd": null}}}}')
-    assert discussion.main([str(results)]) == 0
+    assert main(["discussion", str(results)]) == 0
     page = capsys.readouterr().out
     assert "reaches 0.618" in page and "{{" not in page
     assert all(question.prompt.strip() in page for question in QUESTIONS.values())
     assert page.count("- [ ] ") == sum(len(discussion.criteria(id)) for id in QUESTIONS)
 
 
-def test_an_unreadable_results_file_is_one_line(tmp_path, capsys):
-    (tmp_path / "results.json").write_text("{")
-    assert discussion.main([str(tmp_path / "results.json")]) == 2
-    assert discussion.main([str(tmp_path / "absent.json")]) == 2
-    assert capsys.readouterr().err.count("error: ") == 2
+def test_a_missing_answer_is_one_line(copy, capsys):
+    (copy / "solutions" / "discussion" / "q4.md").unlink()
+    assert main(["discussion"], copy) == 2
+    assert capsys.readouterr().err == "error: q4: solutions/discussion/q4.md is missing\n"
+
+
+@pytest.mark.parametrize("content", [None, "{", "[]", "{}", '{"numbers": [1]}', '{"numbers": {"Q1": {"a": 3}}}', "\0"])
+def test_a_file_that_is_no_results_file_is_one_line(content, tmp_path, capsys):
+    if content is not None:
+        (tmp_path / "results.json").write_text(content)
+    assert main(["discussion", str(tmp_path / "results.json")]) == 2
+    shown = capsys.readouterr()
+    assert shown.err.startswith("error: ") and shown.err.count("\n") == 1 and not shown.out
