@@ -173,6 +173,14 @@ def test_a_class_too_rare_for_a_probe_is_said(rare_class, tmp_path):
 
 
 @pytest.mark.slow
+def test_images_that_are_all_the_same_make_no_clusters(tmp_path):
+    same, labels = np.full((700, 32, 32, 3), 7, dtype=np.uint8), np.arange(700) % 10
+    np.savez(tmp_path / "same.npz", x_train=same, y_train=labels, x_test=same[:60], y_test=labels[:60])
+    assert reproduce(tmp_path / "out", "--data", str(tmp_path / "same.npz"), "--questions", "C") == 0
+    assert "make no 10 clusters" in results_of(tmp_path / "out")["too small"]["C"]
+
+
+@pytest.mark.slow
 def test_a_question_too_small_for_a_later_seed_alone_says_why(tmp_path, monkeypatch):
     monkeypatch.setattr(questions, "few_labels", lambda each: "too few" if each.seed else "")
     assert reproduce(tmp_path, "--questions", "Q3", seeds=2) == 0
@@ -333,7 +341,7 @@ def test_outputs_of_someone_elses_are_left_alone(name, tmp_path, capsys):
     (tmp_path / "figures").mkdir()
     (tmp_path / name).write_text("mine")
     assert reproduce(tmp_path, "--questions", "Q1") == command.EXIT_USAGE
-    assert "is no run's: choose another folder" in capsys.readouterr().err
+    assert "settings.json is missing: choose another folder" in capsys.readouterr().err
     assert (tmp_path / name).read_text() == "mine"
 
 

@@ -53,7 +53,8 @@ class Checkpoints:
         mine = [self.folder.parent / name for name in OUTPUTS if (self.folder.parent / name).exists()]
         mine += self.folder.glob("[!.]*")  # .name: unfinished when a run was killed
         if mine:
-            raise RunError(f"{mine[0]} is no run's: choose another folder, or move it away")
+            told = f"{mine[0]} is no run's, for {self.folder / 'settings.json'} is missing"
+            raise RunError(f"{told}: choose another folder, or move it away")
 
     def lock(self) -> None:
         """Keep other runs out, until this process ends. Raises RunError where one is at work."""

@@ -320,6 +320,8 @@ def clusters(run: Run, draw: bool) -> Answer:
     numbers, figures = {}, {}
     for name in (VICREG, NO_GENERATED):
         x = run.representations(name, "train")
+        if (different := len(x.unique(dim=0))) < classes:
+            return Answer(too_small=f"{different} different representations ({name}) make no {classes} clusters")
         with run.clock.step("k-means and silhouettes"):
             found, centers = (torch.as_tensor(part) for part in kmeans(x, classes, run.seed))
             for label, groups in (("silhouette", found), ("silhouette of the classes", run.data.y_train)):
