@@ -38,6 +38,7 @@ def test_every_item_has_one_check_and_points_add_up(task):
     assert all(item["title"] and item["hint"] for item in table["item"])
 
 
+@pytest.mark.slow  # the gate grades the reference
 @pytest.mark.parametrize("task", TASKS)
 def test_reference_passes(task, tmp_path):
     with harness.package_with(tmp_path) as package:

@@ -33,6 +33,15 @@ LONG = {  # three seconds and more
     "alternating least squares, float64",
     "ten random starts, a list of labels, a named tuple",
     "matrix products in blocks, clamped before the root, full sort",
+    "blocks of queries and of the bank, candidates merged",
+    "a loop over rows, then over clusters",
+    "views of other images",
+    "position in the batch taken as index",
+    "order lost",
+    "one direction only",
+    "NaN where a and b are 0",
+    "the diagonal of each block excluded",
+    "each block searched in its own rows",
 }
 VARIANTS = [each for each in variants() if task_of(each) in POINTS]
 NAMEABLE = [each for each in MISTAKES if each.target in probed()]
@@ -67,6 +76,7 @@ def test_every_item_has_one_check_and_points_add_up(task):
     assert sum(item.points for item in rubric.load().find_task(task).items) == POINTS[task]
 
 
+@pytest.mark.slow  # the gate grades the reference
 @pytest.mark.parametrize("task", POINTS)
 def test_reference_passes(task, tmp_path):
     with harness.package_with(tmp_path) as package:

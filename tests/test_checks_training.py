@@ -54,6 +54,7 @@ def test_every_item_has_one_check_and_points_add_up(task):
     assert sum(item["points"] for item in table["item"]) == POINTS[task]
 
 
+@pytest.mark.slow  # the gate grades the reference
 def test_reference_passes_all_checks_with_one_training_run(tmp_path):
     with harness.package_with(tmp_path) as package:
         assert [failures(package, task) for task in POINTS] == [{}, {}]

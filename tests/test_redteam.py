@@ -52,17 +52,23 @@ def graded(tmp_path_factory, request) -> Path:
     return base / "out"
 
 
-# About ten seconds each; and of pairs that come the same way, the second.
+# Ten seconds each and more; and honest faults, which harm nobody but their authors.
 LONG = {
     "memory-bomb-of-lists",
     "loops-and-swallows-everything",
     "long-call-that-ignores-signals",
     "changes-global-settings",
+    "reads-other-submissions",
+    "returns-nan",
     "returns-infinity",
-    "returns-the-wrong-shape",
+    "is-not-utf8",
     "has-a-bom-and-crlf",
     "misses-a-file",
-    "reads-other-submissions",
+    "renames-a-function",
+    "returns-the-wrong-shape",
+    "loses-the-gradient",
+    "prints-warnings",
+    "leaves-the-stubs",
 }
 
 
