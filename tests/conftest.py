@@ -28,7 +28,8 @@ def _seeded():
     torch.manual_seed(0)
 
 
-SLOWEST = ("test_redteam", "test_reproduce", "test_notebooks", "test_gate", "test_demo")  # first, lest one runs alone at the end
+# First, lest one runs alone at the end.
+SLOWEST = ("test_redteam", "test_reproduce", "test_notebooks", "test_gate", "test_demo", "test_cli", "test_wall", "test_verdicts")
 
 
 def pytest_collection_modifyitems(items):
