@@ -27,7 +27,7 @@ def task_of(entry) -> str:
 
 
 MISTAKES = [each for each in entries() if task_of(each) in POINTS]
-LONG = {  # three seconds and more
+LONG = {  # two and a half seconds and more
     "clustered on the t-SNE map",
     "an embedding table in minibatches, and a contrastive generator on the sphere",
     "alternating least squares, float64",
@@ -35,6 +35,10 @@ LONG = {  # three seconds and more
     "matrix products in blocks, clamped before the root, full sort",
     "blocks of queries and of the bank, candidates merged",
     "a loop over rows, then over clusters",
+    "a code for each view, the three terms, and a generator of random features",
+    "Lloyd in torch, k-means++ by multinomial, ten starts",
+    "uniform positive weights, an orthogonal projection, one image at a time, NumPy float64 out",
+    "learning rate of the codes far too small",
     "views of other images",
     "position in the batch taken as index",
     "order lost",
@@ -120,11 +124,10 @@ def test_diagnosis_names_this_mistake_or_none_at_every_item(entry, tmp_path):
                 assert name_mistake(student, entry.target, student.calls) in (entry, None)
 
 
-@pytest.mark.parametrize("thorough", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["public", "all"])
+@pytest.mark.slow
 @pytest.mark.parametrize("entry", [each for each in VARIANTS if each.target in probed()], ids=name_of)
-def test_diagnosis_is_silent_about_right_solutions(entry, thorough, tmp_path):
+def test_diagnosis_is_silent_about_right_solutions(entry, tmp_path):
     with harness.package_with(tmp_path, entry) as package, harness.one_thread():
         for check in harness.checks(task_of(entry)):
-            if thorough or check.visibility == "public":
-                _, student = harness.run_check(check, package)
-                assert name_mistake(student, entry.target, student.calls) is None
+            _, student = harness.run_check(check, package)
+            assert name_mistake(student, entry.target, student.calls) is None
