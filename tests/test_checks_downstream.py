@@ -64,6 +64,12 @@ def is_about(entry, student) -> bool:
     return entry in NAMEABLE and student.calls and student.calls[-1][0].target == entry.target
 
 
+def assert_named_right_or_not_at_all(entry, student) -> None:
+    """A wrong name is worse than none."""
+    if is_about(entry, student):
+        assert name_mistake(student, entry.target, student.calls) in (entry, None)
+
+
 def failed(outcomes: dict) -> dict:
     return {item: repr(error) for item, error in outcomes.items() if error is not None}
 
@@ -100,10 +106,10 @@ def test_mistake_is_caught_and_named_right_or_not_at_all(entry, tmp_path):
         for check in harness.checks(task_of(entry)):
             error, student = harness.run_check(check, package)
             outcomes[check.item] = error
-            if error is not None and is_about(entry, student):
-                assert name_mistake(student, entry.target, student.calls) in (entry, None)
-            if error is not None and not entry.convention:
-                break
+            if error is not None:
+                assert_named_right_or_not_at_all(entry, student)
+                if not entry.convention:
+                    break
     found = [error for error in outcomes.values() if error is not None]
     assert found
     assert all(isinstance(error, Mismatch | StudentError) for error in found)
@@ -120,8 +126,8 @@ def test_diagnosis_names_this_mistake_or_none_at_every_item(entry, tmp_path):
     with harness.package_with(tmp_path, entry) as package, harness.one_thread():
         for check in harness.checks(task_of(entry)):
             error, student = harness.run_check(check, package)
-            if error is not None and is_about(entry, student):
-                assert name_mistake(student, entry.target, student.calls) in (entry, None)
+            if error is not None:
+                assert_named_right_or_not_at_all(entry, student)
 
 
 @pytest.mark.slow

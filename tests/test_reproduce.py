@@ -328,7 +328,7 @@ def test_resuming_a_part_keeps_the_other_answers(finished):
     assert set(results_of(finished)["numbers"]) == {"Q1", "Q2"}
 
 
-def test_a_second_run_in_a_folder_waits_for_its_turn(finished, capsys):
+def test_a_second_run_in_a_folder_is_refused(finished, capsys):
     held = checkpoints.Checkpoints(finished / "checkpoints")
     held.lock()
     for option in ("--resume", "--force"):

@@ -34,8 +34,9 @@ def return_freed_memory() -> None:
     should, seems to hold gigabytes.
     """
     mmap_threshold = -3  # M_MMAP_THRESHOLD of malloc.h
-    if hasattr(ctypes.CDLL(None), "mallopt"):
-        ctypes.CDLL(None).mallopt(mmap_threshold, 32 * 1024)
+    library = ctypes.CDLL(None)
+    if hasattr(library, "mallopt"):
+        library.mallopt(mmap_threshold, 32 * 1024)
 
 
 def set_limit(kind: int, value: int) -> None:
