@@ -160,7 +160,8 @@ def grade_samples(out: Path, console: Console) -> list:
 
 
 def grade_sample(path: Path, out: Path, whole, confinement, steps):
-    from autograder import cli, grading
+    from autograder import grading
+    from autograder.commands import grade
 
     step, total, done = f"grading {path.name}", len(whole.items()), 0
 
@@ -174,7 +175,7 @@ def grade_sample(path: Path, out: Path, whole, confinement, steps):
         report = grading.grade(path, whole, whole, confinement, on_item)
     except Exception as error:  # the report says it, and the exit code
         report = grading.faulted(path.name, whole, confinement, error)
-    cli.save(report, out)
+    grade.save(report, out)
     return report
 
 

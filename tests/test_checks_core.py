@@ -6,9 +6,9 @@ import torch
 
 from autograder import measure, misconceptions
 from autograder.misconceptions import entries, name_mistake, override_source
+from autograder.proofs import harness
+from autograder.proofs.variants import variants
 from autograder.student import Call, LocalChannel, Student, StudentError, reference
-from tests import harness
-from tests.variants import variants
 
 TASKS = ["warmup", "augmentations", "vicreg"]
 MISTAKES = [each for task in TASKS for each in entries(task)]

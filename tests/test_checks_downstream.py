@@ -7,10 +7,10 @@ import pytest
 from autograder import rubric
 from autograder.expect import Mismatch
 from autograder.misconceptions import entries, name_mistake, probed
+from autograder.proofs import harness
+from autograder.proofs.variants import variants
 from autograder.student import StudentError
 from release.tasks import task_id
-from tests import harness
-from tests.variants import variants
 
 POINTS = {
     "retrieval": 4,

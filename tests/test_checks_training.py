@@ -9,11 +9,11 @@ import pytest
 from autograder.checks.hidden import thresholds
 from autograder.expect import Mismatch
 from autograder.misconceptions import entries
+from autograder.proofs import harness
+from autograder.proofs.variants import variants
 from autograder.student import StudentError
 from autograder.worker import scenarios
 from benchmarks.thresholds import METHODS
-from tests import harness
-from tests.variants import variants
 
 POINTS = {"training": 12, "representations": 8}
 TASKS = {"training": "training", "evaluation": "representations"}  # by module; its `retrieve` is task 5

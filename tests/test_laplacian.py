@@ -9,9 +9,9 @@ import torch
 from scipy import linalg, sparse
 
 from autograder import expect, measure
+from autograder.proofs import harness
 from benchmarks import laplacian as benchmark
 from solutions import laplacian
-from tests import harness
 
 public = importlib.import_module("autograder.checks.public.test_laplacian")
 hidden = importlib.import_module("autograder.checks.hidden.test_laplacian_hidden")

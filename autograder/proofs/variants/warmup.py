@@ -2,8 +2,8 @@
 import numpy as np
 import torch
 
+from autograder.proofs.variants import variant
 from solutions.warmup import CIFAR_MEAN, CIFAR_STD
-from tests.variants import variant
 
 
 @variant("warmup.normalize", "numpy throughout")

@@ -2,8 +2,8 @@
 import torch
 import torch.nn.functional as F
 
+from autograder.proofs.variants import variant
 from solutions.vicreg import VICRegTerms, covariance_loss, invariance_loss, variance_loss
-from tests.variants import variant
 
 
 @variant("vicreg.invariance_loss", "mean of squares")

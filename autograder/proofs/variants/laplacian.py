@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
+from autograder.proofs.variants import variant
 from solutions.laplacian import F, knn_graph, nearest_neighbors, normalize
-from tests.variants import variant
 
 FEATURES, GRAPH, CODES = "laplacian.random_features", "laplacian.knn_graph", "laplacian.laplacian_eigenmaps"
 

@@ -24,7 +24,7 @@ import torch
 from autograder.misconceptions import Entry, override_source
 from autograder.student import LocalChannel, Student, reference
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 CHECKS = ROOT / "autograder" / "checks"
 _numbers = itertools.count()
 

@@ -13,7 +13,7 @@ from solutions.augmentations import (
     random_grayscale,
     random_resized_crop,
 )
-from tests.variants import variant
+from autograder.proofs.variants import variant
 
 
 @variant("augmentations.random_resized_crop", "torchvision, one image at a time")

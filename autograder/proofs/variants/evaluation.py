@@ -4,8 +4,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from autograder.proofs.variants import variant
 from solutions.evaluation import normalize
-from tests.variants import variant
 
 EXTRACT, MAP, PROBE = "evaluation.extract_representations", "evaluation.project_2d", "evaluation.linear_probe"
 RETRIEVE = "evaluation.retrieve"

@@ -4,8 +4,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from autograder.proofs.variants import variant
 from solutions.latent_optimization import _shared_by_views, _textures_of_views
-from tests.variants import variant
 
 TARGET = "latent_optimization.optimize_latents"
 

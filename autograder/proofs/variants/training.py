@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
+from autograder.proofs.variants import variant
 from solutions.training import VICRegTerms, evaluate_loss, train_step, two_views, vicreg_loss
-from tests.variants import variant
 
 STEP, EVALUATE, TRAIN = "training.train_step", "training.evaluate_loss", "training.train_vicreg"
 
