@@ -29,6 +29,7 @@ class GradingPlugin:
         self.items = {item.id: item for item in rubric.items()}
         self.results: dict[str, ItemResult] = {}
         self.problems: list[str] = []  # why the checks cannot be run at all
+        self.asked: dict = {}  # what the diagnosis knows of this submission, by function
         self.cache: dict = {}  # what checks of one submission share, such as one training run
         self.left: collections.Counter = collections.Counter()  # how many of an item's parameters are still to run
         self.started: dict[str, float] = {}
@@ -200,29 +201,25 @@ class GradingPlugin:
             message = messages.explain(entry, error, call, printed)
         except Exception:  # a forged reply may hold anything; it may spoil the words, never the verdict
             message = "Expected: the check to hold\nCame:     something that cannot be shown"
-        known = self.diagnose(student, call) if verdict == "failed" and student is not None else None
-        if known is not None:
-            kind = "another convention" if known.convention else "a known mistake"
-            message += f"\nThis is what comes of {kind}, “{known.name}”: {known.told}"
+        known = self.diagnose(student, error) if student is not None else ()
+        message += "".join(f"\n{told(each)}" for each in known)
         suspect = self.suspect(entry)
         if suspect is not None:
             message += f"\nIt may come from “{suspect.title}”, which has not passed either: look there first."
         result = self.new_result(entry, verdict, message)
-        result.misconception = known.name if known else None
+        result.misconception = " + ".join(each.name for each in known) or None
         return result
 
-    def diagnose(self, student: Student, call):
-        """The known mistake behind a failure, where the mistakes are at hand (students do not have them)."""
-        if call is None or call.op == "scenario":
-            return None
+    def diagnose(self, student: Student, error: BaseException) -> tuple:
+        """The known mistakes behind a failure, where the mistakes are at hand (students do not have them)."""
+        if not student.calls or isinstance(error, Crash):
+            return ()
         try:
-            from autograder.misconceptions import name_mistake
-        except ImportError:
-            return None
-        try:
-            return name_mistake(student, call.target, list(student.calls))
+            from autograder import diagnosis
+
+            return diagnosis.diagnose(student, diagnosis.target_of(student.calls[-1][0]), list(student.calls), self.asked)
         except (Crash, Exception):  # the student's code runs once more here: whatever it does, the verdict stands
-            return None
+            return ()
 
     def new_result(self, entry: Item, verdict: str, message: str = "") -> ItemResult:
         earned = entry.points if verdict in ("passed", "grader_fault") else 0.0
@@ -248,6 +245,12 @@ def id_of(node) -> str:
     if marker is None or not marker.args:
         raise RubricError(f'the check {node.nodeid} has no @pytest.mark.item("<id>")')
     return marker.args[0]
+
+
+def told(entry) -> str:
+    """What a student reads about a known mistake."""
+    kind = "another convention" if entry.convention else "a known mistake"
+    return f"This is what comes of {kind} in {entry.target.partition('.')[2]}, “{entry.name}”: {entry.told}"
 
 
 def unwrap(error: BaseException | None) -> BaseException | None:

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from autograder.misconceptions import entries, override_source
+from autograder.misconceptions import entries
+from autograder.misconceptions.mutants import override_source
 
 PROJECT = Path(__file__).resolve().parent.parent
 # What published solutions of this exercise got wrong: (function, name of the known mistake).

@@ -5,8 +5,9 @@ import functools
 import pytest
 
 from autograder import rubric
+from autograder.diagnosis import diagnose
 from autograder.expect import Mismatch
-from autograder.misconceptions import entries, name_mistake, probed
+from autograder.misconceptions import entries, nameable
 from autograder.proofs import harness
 from autograder.proofs.variants import variants
 from autograder.student import StudentError
@@ -48,7 +49,7 @@ LONG = {  # two and a half seconds and more
     "each block searched in its own rows",
 }
 VARIANTS = [each for each in variants() if task_of(each) in POINTS]
-NAMEABLE = [each for each in MISTAKES if each.target in probed()]
+NAMEABLE = [each for each in MISTAKES if each.target in nameable()]
 
 
 def name_of(entry) -> str:
@@ -67,7 +68,7 @@ def is_about(entry, student) -> bool:
 def assert_named_right_or_not_at_all(entry, student) -> None:
     """A wrong name is worse than none."""
     if is_about(entry, student):
-        assert name_mistake(student, entry.target, student.calls) in (entry, None)
+        assert diagnose(student, entry.target, student.calls) in ((entry,), ())
 
 
 def failed(outcomes: dict) -> dict:
@@ -131,9 +132,9 @@ def test_diagnosis_names_this_mistake_or_none_at_every_item(entry, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("entry", [each for each in VARIANTS if each.target in probed()], ids=name_of)
+@pytest.mark.parametrize("entry", [each for each in VARIANTS if each.target in nameable()], ids=name_of)
 def test_diagnosis_is_silent_about_right_solutions(entry, tmp_path):
     with harness.package_with(tmp_path, entry) as package, harness.one_thread():
         for check in harness.checks(task_of(entry)):
             _, student = harness.run_check(check, package)
-            assert name_mistake(student, entry.target, student.calls) is None
+            assert diagnose(student, entry.target, student.calls) == ()

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import redteam
-from autograder import expect, grading, messages, misconceptions, replay, rubric, sandbox
+from autograder import diagnosis, expect, grading, messages, replay, rubric, sandbox
 from autograder.student import Call, NotAttempted, Student, StudentError, error_class
 from autograder.worker import networks, wire
 
@@ -81,7 +81,7 @@ def test_a_sparse_matrix_of_a_claimed_size_is_not_written_out():
     with pytest.raises(expect.Mismatch, match="a sparse matrix"):
         expect.tensor(huge, (5, 5))
     with pytest.raises(ValueError, match="too large"):
-        misconceptions._numbers([huge])
+        diagnosis._number(huge)
 
 
 def test_sparse_and_dense_matrices_are_the_same_to_a_check():
@@ -126,7 +126,7 @@ def test_a_verdict_stands_whatever_becomes_of_its_explanation(tmp_path, monkeypa
     if breaks == "explain":
         monkeypatch.setattr(messages, "explain", broken)
     elif breaks == "diagnosis":
-        monkeypatch.setattr(misconceptions, "name_mistake", broken)
+        monkeypatch.setattr(diagnosis, "diagnose", broken)
     items = graded(tmp_path, WRONG_TWICE, "vicreg")
     assert items["vicreg.variance_value"].verdict == "failed" and items["vicreg.invariance_value"].verdict == "passed"
     assert not any(item.verdict == "grader_fault" for item in items.values())

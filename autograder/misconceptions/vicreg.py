@@ -2,7 +2,7 @@
 import torch
 import torch.nn.functional as F
 
-from autograder.misconceptions import misconception, probe
+from autograder.misconceptions import alteration, freedom, misconception, probe, probe_gradient
 from solutions.vicreg import VICRegTerms, covariance_loss, invariance_loss, variance_loss
 
 # The invariance term
@@ -653,3 +653,17 @@ probe("vicreg.covariance_loss", _tall)
 probe("vicreg.covariance_loss", _wide)
 probe("vicreg.vicreg_loss", _tall, _tall_b)
 probe("vicreg.vicreg_loss", _wide, _wide_b, inv_weight=2.0, var_weight=3.0, cov_weight=5.0)
+for _name, _inputs in (("invariance_loss", (_tall, _tall_b)), ("variance_loss", (_tall,)), ("covariance_loss", (_tall,))):
+    probe_gradient(f"vicreg.{_name}", *_inputs, wrt=tuple(range(len(_inputs))))
+probe_gradient("vicreg.vicreg_loss", _tall, _tall_b, wrt=(0, 1), output="total")
+
+
+# Freedoms and combinations
+
+
+@freedom("vicreg.variance_loss")
+def with_the_biased_variance(version):
+    def variance_loss(z, gamma=1.0, eps=1e-4):
+        return version(z * ((len(z) - 1) / len(z)) ** 0.5, gamma, eps)
+
+    return variance_loss

@@ -21,7 +21,8 @@ from pathlib import Path
 import hypothesis
 import torch
 
-from autograder.misconceptions import Entry, override_source
+from autograder.misconceptions import Entry
+from autograder.misconceptions.mutants import override_source
 from autograder.student import LocalChannel, Student, reference
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -113,7 +114,9 @@ def _check(function: Callable, visibility: str) -> Check:
     assert len(items) == 1, f"{function.__name__}: exactly one item mark is needed"
     tables = [_cases(*mark.args) for mark in marks if mark.name == "parametrize"]
     cases = tuple({k: v for row in rows for k, v in row.items()} for rows in itertools.product(*tables))
-    unknown = set(inspect.signature(function).parameters) - {"student", "reference", "shared"} - set(cases[0])
+    parameters = inspect.signature(function).parameters.values()
+    needed = {each.name for each in parameters if each.default is each.empty}  # a `seed` has a default
+    unknown = needed - {"student", "reference", "shared"} - set(cases[0])
     assert not unknown, f"{function.__name__}: the harness has no fixture {', '.join(sorted(unknown))}"
     return Check(items[0], visibility, function, cases)
 

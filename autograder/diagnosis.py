@@ -1,0 +1,252 @@
+"""Which known mistake is behind a failure?
+
+The submission is asked for a few facts about the function that failed: its values on the probes, its gradients, or what
+an observer reads from it. Each known mistake, put into the reference, has been asked for the same. A mistake is named
+where it alone agrees with the submission on every fact, and the reference does not. Where nothing agrees, the
+mistakes of the functions that it builds on are put in as well, then combinations of two in the same function.
+
+A wrong name is worse than none: whatever is ambiguous stays unnamed.
+"""
+import ast
+import contextlib
+import copy
+import dataclasses
+import functools
+import importlib
+import itertools
+import math
+
+import numpy as np
+import torch
+
+from autograder import misconceptions
+from autograder.misconceptions import Entry, mutants
+from autograder.student import LocalChannel, NotAttempted, Student, StudentError
+from autograder.worker import wire
+
+RECORDED = 50  # of the latest calls that are compared
+LARGEST = 50_000  # numbers in a call: every known mistake is run on it, in the grader's own memory
+RTOL, ATOL = 1e-4, 1e-6  # float32 of a submission beside float64 here; the probes keep mistakes 1e-3 apart
+
+# The function that a scenario runs. `twice` has it as its first argument.
+SCENARIOS = {
+    "step": "training.train_step",
+    "evaluate": "training.evaluate_loss",
+    "loop": "training.train_vicreg",
+    "extract": "evaluation.extract_representations",
+    "project": "evaluation.project_2d",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Near:
+    """A fact about random draws: equal to another within `slack`."""
+
+    value: float
+    slack: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Raised:
+    """A fact: the call raised an exception of this type."""
+
+    type_name: str
+
+
+def target_of(call) -> str:
+    """The function that a recorded call is about; a scenario's name where it is about no single one."""
+    if call.op != "scenario":
+        return call.target
+    return call.args[0] if call.target == "twice" else SCENARIOS.get(call.target, call.target)
+
+
+def diagnose(student: Student, target: str, calls: list, asked: dict | None = None) -> tuple[Entry, ...]:
+    """The known mistakes that give what the submission gave: one, seldom two or more, mostly none.
+
+    `calls` are the recorded pairs of Call and value of a failed item. The submission is asked for a few more values;
+    these calls leave no trace in `student`. What it raises is a fact; what ends its worker (Crash) goes on upward.
+    `asked` keeps the submission's facts, by function, for the next failed item.
+    """
+    if target not in misconceptions.nameable():
+        return ()
+    return Diagnosis(student._channel, {} if asked is None else asked).of(target, _samples(target, calls))
+
+
+class Diagnosis:
+    """One submission, and the facts that it has been asked for."""
+
+    def __init__(self, channel, asked: dict):
+        self.channel, self.asked = channel, asked
+
+    def of(self, target: str, samples: list[tuple] = ()) -> tuple[Entry, ...]:
+        """The mistakes that explain the facts about `target` and the samples, calls of it with their values."""
+        facts = self.facts(target)
+        right = [(), *((freedom,) for freedom in misconceptions.freedoms(target))]
+        if facts is None or any(explain(each, target, facts, samples) for each in right):
+            return ()
+        entries = [(entry,) for entry in misconceptions.entries(target)]
+        for candidates in (entries, freely(entries, target), self.below(entries, target), pairs_within(target)):
+            found = [each for each in candidates if explain(each, target, facts, samples)]
+            if found:
+                return mistakes(found[0]) if len({names(each) for each in found}) == 1 else ()
+        return ()
+
+    def facts(self, target: str) -> dict | None:
+        """What the submission answers; None where the function is not written, or ends its worker."""
+        if target not in self.asked:
+            self.asked[target] = None  # a worker that ends is not asked again
+            with contextlib.suppress(NotAttempted):
+                self.asked[target] = observe(Student(self.channel, f"diagnosis/{target}"), target)
+        return self.asked[target]
+
+    def below(self, entries: list[tuple], target: str) -> list[tuple[Entry, ...]]:
+        """The mistakes named in the functions that `target` builds on, alone or with one of its own."""
+        found = tuple(entry for helper in functions_called(target) for entry in self.of(helper))
+        return [found, *((*each, *found) for each in entries)] if found else []
+
+
+def freely(entries: list[tuple], target: str) -> list[tuple[Entry, ...]]:
+    """Each mistake on top of another right way to do the rest."""
+    return [(*each, freedom) for each in entries for freedom in misconceptions.freedoms(target)]
+
+
+def pairs_within(target: str) -> list[tuple[Entry, ...]]:
+    """Combinations of two mistakes in one function: an entry, and one that can be put on top of it."""
+    both = itertools.product(misconceptions.entries(target), misconceptions.alterations(target))
+    return [(entry, change) for entry, change in both if entry.name != change.name]
+
+
+def mistakes(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
+    """The entries without those that are no mistakes."""
+    return tuple(each for each in entries if each.name)
+
+
+def names(entries: tuple[Entry, ...]) -> frozenset[str]:
+    return frozenset(f"{each.target}: {each.name}" for each in mistakes(entries))
+
+
+def explain(entries: tuple[Entry, ...], target: str, facts: dict, samples: list[tuple]) -> bool:
+    """Whether the reference with these entries put in gives the facts and the values of the samples."""
+    if not agree(facts, facts_of(target, *entries)):
+        return False
+    module, name = target.split(".")
+    with mutants.package_with(entries) as package:
+        function = getattr(importlib.import_module(f"{package}.{module}"), name)
+        return all(agree(_value(function, args, kwargs), value) for args, kwargs, value in samples)
+
+
+def observe(student: Student, target: str) -> dict:
+    """The facts about `target` in a submission, with what it changed that it should not."""
+    facts = {f"probe {number}": _answer(student, target, each) for number, each in enumerate(misconceptions.probes(target))}
+    observer = misconceptions.observer_of(target)
+    if observer is not None:
+        facts["observed"] = attempt(observer, student)
+    return facts | {"changed": sorted(student.mutated | student.changed_settings)}
+
+
+def _answer(student: Student, target: str, probe: misconceptions.Probe):
+    if probe.wrt:
+        return attempt(student.gradient, target, *probe.args, wrt=probe.wrt, output=probe.output, **probe.kwargs)
+    module, function = target.split(".")
+    return attempt(getattr(getattr(student, module), function), *probe.args, **probe.kwargs)
+
+
+def attempt(call, *args, **kwargs):
+    """What a call returns, or that it raised."""
+    try:
+        return call(*args, **kwargs)
+    except StudentError as error:
+        return Raised(error.type_name if error.kind == "exception" else error.kind)
+
+
+@functools.cache
+def facts_of(target: str, *entries: Entry) -> dict:
+    """The facts about `target` in the reference, with the entries put in."""
+    with mutants.package_with(entries) as package:
+        return observe(Student(LocalChannel(package), f"diagnosis/{target}"), target)
+
+
+@functools.cache
+def functions_called(target: str) -> tuple[str, ...]:
+    """The task functions with known mistakes that the reference of `target` calls, also through helpers of its own."""
+    module, name = target.split(".")
+    tree = ast.parse((mutants.SOLUTIONS / f"{module}.py").read_text(encoding="utf-8"))
+    functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    imported = {
+        alias.name: f"{node.module}.{alias.name}"
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom) and node.level == 1
+        for alias in node.names
+    }
+    known, found, todo = misconceptions.nameable(), [], [name]
+    for current in todo:
+        for each in ast.walk(functions[current]):
+            used = each.id if isinstance(each, ast.Name) else None
+            full = imported.get(used, f"{module}.{used}")
+            if full in known and full != target:
+                found.append(full)
+            elif used in functions and used not in todo:
+                todo.append(used)
+    return tuple(dict.fromkeys(found))
+
+
+# Comparing
+
+
+def agree(a, b) -> bool:
+    """Whether two facts are the same, within the rounding of float32 or the slack that one of them states."""
+    if isinstance(a, Near) or isinstance(b, Near):
+        return isinstance(a, Near) and isinstance(b, Near) and abs(a.value - b.value) <= max(a.slack, b.slack)
+    if isinstance(a, dict) and isinstance(b, dict):
+        return list(a) == list(b) and all(agree(a[key], b[key]) for key in a)
+    if isinstance(a, list | tuple) and isinstance(b, list | tuple):
+        return len(a) == len(b) and all(agree(x, y) for x, y in zip(a, b))
+    if isinstance(a, bool | str | Raised | None) or isinstance(b, bool | str | Raised | None):
+        return type(a) is type(b) and a == b
+    return _close(_number(a), _number(b))
+
+
+def _close(a: torch.Tensor | None, b: torch.Tensor | None) -> bool:
+    if a is None or b is None:  # of types that do not travel
+        return a is b
+    return a.shape == b.shape and torch.allclose(a, b, RTOL, ATOL, equal_nan=True)
+
+
+def _number(value) -> torch.Tensor | None:
+    """A number, array, tensor or sparse matrix as a float64 tensor; None for anything else."""
+    if isinstance(value, torch.Tensor | np.ndarray | np.generic | int | float):
+        value = torch.as_tensor(value)
+        if value.layout is torch.strided:
+            return value.detach().double()
+    sparse = value if isinstance(value, wire.Sparse) else wire.as_sparse(value)
+    return None if sparse is None else sparse.dense()
+
+
+# The calls that the failed item made
+
+
+def _samples(target: str, calls: list) -> list[tuple]:
+    """The recorded calls of the target that are small enough, as (args, kwargs, value)."""
+    chosen = [
+        (call.args, call.kwargs, value)
+        for call, value in calls
+        if call.op == "call" and call.target == target and _size((call.args, call.kwargs)) <= LARGEST
+    ]
+    return chosen[-RECORDED:] if misconceptions.probes(target) else []  # elsewhere the values depend on random draws
+
+
+def _size(value) -> int:
+    """How many numbers there are in arguments."""
+    if isinstance(value, dict):
+        value = tuple(value.values())
+    if isinstance(value, tuple | list):
+        return sum(_size(each) for each in value)
+    return math.prod(value.shape) if hasattr(value, "shape") else 1
+
+
+def _value(function, args: tuple, kwargs: dict):
+    """What a function gives, as it would come over the wire; None where it raises, as in the records."""
+    try:
+        return wire.unpack(wire.pack(function(*copy.deepcopy(args), **copy.deepcopy(kwargs))))
+    except Exception:
+        return None
