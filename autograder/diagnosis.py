@@ -85,7 +85,11 @@ class Diagnosis:
         if facts is None or any(explain(each, target, facts, samples) for each in right):
             return ()
         entries = [(entry,) for entry in misconceptions.entries(target)]
-        for candidates in (entries, freely(entries, target), self.below(entries, target), pairs_within(target)):
+        below = tuple(entry for helper in functions_called(target) for entry in self.of(helper))
+        # What is wrong below is known from facts of its own, so it comes before a mistake that would look the same.
+        orders = [[below] if below else [], entries, freely(entries, target)]
+        orders += [[(*each, *below) for each in entries] if below else pairs_within(target)]
+        for candidates in orders:
             found = [each for each in candidates if explain(each, target, facts, samples)]
             if found:
                 return mistakes(found[0]) if len({names(each) for each in found}) == 1 else ()
@@ -98,11 +102,6 @@ class Diagnosis:
             with contextlib.suppress(NotAttempted):
                 self.asked[target] = observe(Student(self.channel, f"diagnosis/{target}"), target)
         return self.asked[target]
-
-    def below(self, entries: list[tuple], target: str) -> list[tuple[Entry, ...]]:
-        """The mistakes named in the functions that `target` builds on, alone or with one of its own."""
-        found = tuple(entry for helper in functions_called(target) for entry in self.of(helper))
-        return [found, *((*each, *found) for each in entries)] if found else []
 
 
 def freely(entries: list[tuple], target: str) -> list[tuple[Entry, ...]]:
