@@ -158,7 +158,7 @@ def attempt(call, *args, **kwargs):
         return Raised(error.type_name if error.kind == "exception" else error.kind)
 
 
-@functools.cache
+@functools.lru_cache(maxsize=10_000)
 def facts_of(target: str, *entries: Entry) -> dict:
     """The facts about `target` in the reference, with the entries put in."""
     with mutants.package_with(entries) as package:

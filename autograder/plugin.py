@@ -14,6 +14,7 @@ from autograder.forkserver import Crash, ForkServer, ServerGone, Worker
 from autograder.report import ItemResult, clean
 from autograder.rubric import Item, Rubric, RubricError, match_checks
 from autograder.student import NotAttempted, Student, StudentError, reference
+from autograder.tasks import task_id
 
 
 class GraderFault(Exception):
@@ -77,19 +78,23 @@ class GradingPlugin:
         self.finish(self.blocked(entry, blocker))
         return skip(item, nextitem)
 
+    def in_order(self) -> list[ItemResult]:
+        """The results until now in the rubric's order, whichever of them were kept from an earlier grading."""
+        return [self.results[name] for name in self.items if name in self.results]
+
     def blocker(self, entry: Item) -> ItemResult | None:
         """A requirement that has not passed, among those that were run; one that was attempted before one that was not."""
         unmet = [
             result
             for name in entry.requires
-            for result in self.results.values()
+            for result in self.in_order()
             if result.verdict != "passed" and name in (result.id, self.full_rubric.task_of(result.id).id)
         ]
         return min(unmet, key=lambda result: result.verdict == "not_attempted", default=None)
 
     def suspect(self, entry: Item) -> ItemResult | None:
         """Something that this item's code may build on, and that has failed itself."""
-        failed = (result for result in self.results.values() if result.verdict in ("failed", "crashed"))
+        failed = (result for result in self.in_order() if result.verdict in ("failed", "crashed"))
         named = (each for each in failed if set(entry.uses) & {each.id, self.full_rubric.task_of(each.id).id})
         return next(named, None)
 
@@ -204,11 +209,16 @@ class GradingPlugin:
         known = self.diagnose(student, error) if student is not None else ()
         message += "".join(f"\n{told(each)}" for each in known)
         suspect = self.suspect(entry)
-        if suspect is not None:
-            message += f"\nIt may come from “{suspect.title}”, which has not passed either: look there first."
+        if suspect is not None and not any(self.is_of(each, entry) for each in known):
+            verdict = "blocked"
+            message = f"It builds on “{suspect.title}”, which has not passed either: look there first.\n{message}"
         result = self.new_result(entry, verdict, message)
         result.misconception = " + ".join(each.name for each in known) or None
         return result
+
+    def is_of(self, mistake, entry: Item) -> bool:
+        """Whether a known mistake lies in the task of this item."""
+        return task_id(*mistake.target.split(".")) == self.full_rubric.task_of(entry.id).id
 
     def diagnose(self, student: Student, error: BaseException) -> tuple:
         """The known mistakes behind a failure, where the mistakes are at hand (students do not have them)."""

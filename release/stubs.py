@@ -16,7 +16,7 @@ import re
 import tempfile
 from pathlib import Path
 
-from .tasks import TASK_OF_MODULE, task_id
+from autograder.tasks import TASK_OF_MODULE, task_id
 
 BEGIN = "### BEGIN SOLUTION"
 END = "### END SOLUTION"
@@ -71,7 +71,7 @@ def make_stub(text: str, module: str, name: str) -> str:
 
     Args:
         text: its source.
-        module: its name without package, as in `release.tasks`.
+        module: its name without package, as in `autograder.tasks`.
         name: its file name, for error messages.
 
     Raises MarkerError, and SyntaxError where `text` is no Python.

@@ -10,7 +10,7 @@ import pytest
 import torch
 from xdist.scheduler import LoadScopeScheduling
 
-from release.tasks import task_id
+from autograder.tasks import task_id
 
 hypothesis.settings.register_profile("tests", derandomize=True, database=None, deadline=None)
 hypothesis.settings.load_profile("tests")

@@ -11,7 +11,7 @@ from autograder.misconceptions import entries, nameable
 from autograder.proofs import harness
 from autograder.proofs.variants import variants
 from autograder.student import StudentError
-from release.tasks import task_id
+from autograder.tasks import task_id
 
 POINTS = {
     "retrieval": 4,

@@ -12,7 +12,7 @@ import pytest
 from autograder import rubric
 from release import __main__ as command
 from release import gate, handout, stubs
-from release.tasks import TASK_OF_MODULE, task_id
+from autograder.tasks import TASK_OF_MODULE, task_id
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "assignment" / "README.md").read_text(encoding="utf-8")

@@ -11,7 +11,7 @@ import pytest
 
 from release import __main__ as command
 from release import stubs
-from release.tasks import TASK_OF_FUNCTION, TASK_OF_MODULE, task_id
+from autograder.tasks import TASK_OF_FUNCTION, TASK_OF_MODULE, task_id
 
 ROOT = Path(__file__).resolve().parent.parent
 MODULES = list(TASK_OF_MODULE)
