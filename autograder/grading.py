@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from autograder import interrupts, report, sandbox, staging
+from autograder import interrupts, receipt, report, sandbox, staging
 from autograder.forkserver import ForkServer
 from autograder.report import ItemResult, Report
 from autograder.rubric import Rubric, RubricError
@@ -20,10 +20,12 @@ def grade(
     full_rubric: Rubric,
     confinement: sandbox.Confinement,
     on_item: Callable[[ItemResult], None] = lambda result: None,
+    keep: Callable[[dict[str, str]], dict[str, ItemResult]] = lambda files: {},
 ) -> Report:
     """Grade one folder or zip against `rubric` (the part of `full_rubric` that was asked for).
 
     A submission that cannot be used still gets a whole report. Raises RubricError when checks and rubric disagree.
+    `keep` is given the digests of the student's files and returns results that need not be found again, by item id.
     """
     name = submission.resolve().name.removesuffix(".zip")
     with tempfile.TemporaryDirectory(prefix="staged-") as folder:
@@ -32,22 +34,25 @@ def grade(
             staged = staging.stage(submission, rubric.files, code)
         except staging.SubmissionError as error:
             return rejected(name, rubric, confinement, str(error), on_item)
-        with ForkServer(code, confinement) as server:
-            results = run_checks(rubric, full_rubric, server, on_item)
+        results = keep(receipt.of_submission(code, set(rubric.files) - set(staged.missing)))
+        if any(item.id not in results for item in rubric.items()):
+            with ForkServer(code, confinement) as server:
+                results = run_checks(rubric, full_rubric, server, on_item, results)
     notes = list(staged.notes)
     if staged.missing:
         notes.append(f"missing files, counted as not attempted: {', '.join(staged.missing)}")
     return report.build(name, rubric, results, confinement.describe(), notes)
 
 
-def run_checks(rubric: Rubric, full_rubric: Rubric, server: ForkServer, on_item) -> dict[str, ItemResult]:
-    """The results by item id."""
+def run_checks(rubric: Rubric, full_rubric: Rubric, server: ForkServer, on_item, kept: dict = {}) -> dict[str, ItemResult]:
+    """The results by item id: those that are `kept`, and those of all other items, which are run."""
     # Imported only now, while the fork server imports PyTorch on the other core.
     import pytest
 
     from autograder.plugin import GradingPlugin
 
     plugin = GradingPlugin(rubric, full_rubric, server, on_item)
+    plugin.results.update(kept)
     folders = [CHECKS / "public"]
     if any(item.visibility == "hidden" for item in rubric.items()):
         folders.append(CHECKS / "hidden")

@@ -46,6 +46,7 @@ class Report:
     tasks: list[TaskResult]
     bonus: float = 0.0  # points in bonus tasks; `total` is without them
     max_bonus: float = 0.0
+    receipt: dict = dataclasses.field(default_factory=dict)  # what the verdicts rest on (receipt.py); empty for `check`
 
     def items(self) -> list[ItemResult]:
         return [item for task in self.tasks for item in task.items]

@@ -54,7 +54,7 @@ def test_grade_writes_a_valid_report_for_each(graded):
         jsonschema.validate(each, SCHEMA)
         assert json.loads((out / each["submission"] / "report.json").read_text()) == each
         assert (out / each["submission"] / "report.html").read_text().startswith("<!")
-    assert sorted(path.name for path in out.iterdir()) == sorted(each["submission"] for each in printed)
+    assert sorted(path.name for path in out.iterdir()) == sorted([*(each["submission"] for each in printed), "scores.csv"])
 
 
 def test_grade_gives_the_right_points(graded):
@@ -157,7 +157,7 @@ def test_an_interrupt_leaves_valid_files_and_nothing_else(tmp_path, stop):
     for path in (tmp_path / "out").rglob("*"):
         if path.name == "report.json":
             jsonschema.validate(json.loads(path.read_text()), SCHEMA)
-        assert path.is_dir() or path.name in ("report.json", "report.html")
+        assert path.is_dir() or path.name in ("report.json", "report.html", "scores.csv")
     assert not list((tmp_path / "tmp").iterdir())
 
 

@@ -1,16 +1,20 @@
 """`python -m autograder grade`: submissions with all checks, for instructors and CI."""
+import contextlib
 import json
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
 
-from autograder import grading, report, rubric, sandbox
+from autograder import grading, lock, receipt, report, reuse, rubric, sandbox
 from autograder.commands import EXIT_FAULT, EXIT_OK, UsageError, add_command, add_grading_options
 from autograder.rubric import RubricError
 from autograder.sandbox import SandboxError
 from autograder.sinks import console as terminal
+from autograder.sinks import html, lms_csv
 
 EXAMPLES = """
 examples:
@@ -18,12 +22,15 @@ examples:
   python -m autograder grade alice/ --out graded --task vicreg --task training
   python -m autograder grade alice.zip --out graded --require-sandbox --json
 
-A submission is a folder or zip that is, or holds, the student's assignment/ folder.
-Each gets OUT/<its name>/report.json and report.html.
+A submission is a folder or zip that is, or holds, the student's assignment/ folder. Each gets OUT/<its name>/report.json
+and report.html; OUT/scores.csv has a row for each report in OUT. The same command again goes on after an interrupt: a report
+is kept where nothing that it rests on has changed (docs/reproducibility.md), verdicts of a time or memory limit included.
+Where something has changed, what it touches is graded again, and what that changed is listed at the end.
 
-exit codes: 0 graded (whatever the points), 2 wrong usage, rubric or sandbox,
+exit codes: 0 graded (whatever the points), 2 wrong usage, rubric or sandbox, or another grading holds OUT,
             3 graded, but the grader itself failed on some item, 130 interrupted
 """
+TEMPORARY = (".scores.csv.*", "*/.report.json.*", "*/.report.html.*")  # what a killed grading may leave in OUT
 
 
 def register(commands) -> None:
@@ -33,6 +40,8 @@ def register(commands) -> None:
     grade.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the reports go")
     grade.add_argument("--task", action="append", default=[], dest="tasks", help="only this task (may be repeated)")
     grade.add_argument("--require-sandbox", action="store_true", help="refuse to run code that is not fully confined")
+    grade.add_argument("--fresh", action="store_true", help="grade everything again, whatever is stored in OUT")
+    grade.add_argument("--wait", action="store_true", help="wait while another grading writes into OUT")
     grade.set_defaults(run=run)
 
 
@@ -43,22 +52,22 @@ def run(options, console: Console) -> int:
     names = output_names(options.submissions)
     if options.out.exists() and not options.out.is_dir():
         raise UsageError(f"{options.out} is a file; --out names a folder")
-    console.print(f"Sandbox: {confinement.describe()}", markup=False, soft_wrap=True)
-    reports = []
-    for number, (path, name) in enumerate(names.items(), start=1):
-        console.rule(Text(f"{number} of {len(names)}: {report.clean(name)}"), align="left")
-        result = grade_one(path, part, full, confinement, console)
-        result.submission = report.clean(name)
-        for note in result.notes:
-            console.print(f"  │ Note: {note}", markup=False, soft_wrap=True)
-        save(result, options.out / name)
-        reports.append(result)
+    run = Run(options.out, part, full, confinement, options.fresh, console)
+    with locked(options.out, options.wait, run.say):
+        try:
+            console.print(f"Sandbox: {confinement.describe()}", markup=False, soft_wrap=True)
+            for number, (path, name) in enumerate(names.items(), start=1):
+                console.rule(Text(f"{number} of {len(names)}: {report.clean(name)}"), align="left")
+                run.grade(path, name)
+        finally:
+            run.save_scores()
     if options.json:
-        print(json.dumps([each.as_dict() for each in reports], indent=2))
+        print(json.dumps([each.as_dict() for each in run.reports], indent=2))
     else:
-        console.print(terminal.scoreboard(reports))
-        console.print(f"Reports: {options.out}/<submission>/report.html and report.json", markup=False, soft_wrap=True)
-    return closing_code(reports)
+        console.print(terminal.scoreboard(run.reports))
+    run.tell_changes()
+    run.say(f"Reports: {options.out}/<submission>/report.html and report.json; all points: {options.out}/scores.csv")
+    return closing_code(run.reports)
 
 
 def output_names(submissions: list[Path]) -> dict[Path, str]:
@@ -74,23 +83,135 @@ def output_names(submissions: list[Path]) -> dict[Path, str]:
     return names
 
 
-def grade_one(path: Path, part, full, confinement, console: Console):
-    """Grade one submission; a failure of the grader itself costs this report's items nothing and ends nothing else."""
+@contextlib.contextmanager
+def locked(out: Path, wait: bool, say) -> Iterator[None]:
+    """Alone in OUT, without what a killed grading left there, and with all temporary files in one place."""
     try:
-        return grading.grade(path, part, full, confinement, lambda item: terminal.item_line(console, item))
-    except (RubricError, SandboxError):
-        raise
-    except Exception as error:
-        text = report.clean(f"The grader failed on {path}: {type(error).__name__}: {error}")
-        console.print(text.replace("\n", " "), markup=False, soft_wrap=True)
-        return grading.faulted(path.name, part, confinement, error)
+        with lock.held(out, wait, say) as scratch:
+            for pattern in TEMPORARY:
+                for path in out.glob(pattern):
+                    path.unlink()
+            tempfile.tempdir = str(scratch)
+            try:
+                yield
+            finally:
+                tempfile.tempdir = None
+    except lock.Held as held:
+        raise UsageError(f"{held}; wait for it with --wait, or name another folder with --out") from None
+
+
+class Run:
+    """One run of the command: what all its submissions share, and what came out."""
+
+    def __init__(self, out: Path, part, full, confinement, fresh: bool, console: Console):
+        self.out, self.part, self.full, self.confinement = out, part, full, confinement
+        self.fresh, self.console = fresh, console
+        self.receipt = receipt.of_grading(part, full, confinement)
+        self.reports: list[report.Report] = []
+        self.changes: dict[str, list[reuse.Change]] = {}  # by submission, for those that were graded again
+
+    def say(self, text: str) -> None:
+        self.console.print(text, markup=False, soft_wrap=True)
+
+    def grade(self, path: Path, name: str) -> None:
+        """Grade one submission, or keep what is stored of it, and write its reports."""
+        stored = self.stored(name)
+        files, plan = {}, None
+
+        def keep(found: dict[str, str]) -> dict:
+            nonlocal plan
+            files.update(found)
+            plan = self.plan(stored, files)
+            return plan.kept
+
+        result = self.grade_one(path, keep)
+        result.submission = report.clean(name)
+        result.receipt = receipt.complete(result, self.receipt, files)
+        for note in result.notes:
+            self.say(f"  │ Note: {note}")
+        if plan is None:  # refused, or the grader failed: a note says so
+            plan = reuse.Plan({}, {task.id: result.notes[-1:] for task in self.part.tasks})
+        if stored is not None:
+            changes = reuse.changes(stored, result, plan.reasons)
+            if changes or len(plan.kept) < len(result.items()):
+                self.changes[result.submission] = changes
+        save(result, self.out / name)
+        self.reports.append(result)
+
+    def stored(self, name: str) -> report.Report | None:
+        """The report of an earlier run, if it is there and whole."""
+        try:
+            return reuse.load(self.out / name / "report.json")
+        except reuse.Unusable as reason:
+            self.say(f"The stored report {reason}; graded again.")
+            return None
+
+    def plan(self, stored: report.Report | None, files: dict[str, str]) -> reuse.Plan:
+        """What is kept of the stored report; says so."""
+        if stored is None:
+            return reuse.Plan({}, {})
+        plan = reuse.plan(stored, {**self.receipt, "submission": files}, self.part, self.full)
+        if self.fresh:
+            return reuse.Plan({}, {task: reasons or ["graded again by --fresh"] for task, reasons in plan.reasons.items()})
+        again = [task for task, reasons in plan.reasons.items() if reasons]
+        if not again:
+            applied = stored.receipt["rubric"] != self.receipt["rubric"]
+            self.say("unchanged since the last grading; verdict kept" + applied * ", with the rubric's new points and words")
+        elif plan.kept:
+            why = dict.fromkeys(reason for task in again for reason in plan.reasons[task])
+            self.say(f"graded again: {', '.join(again)} ({'; '.join(why)}); the rest is kept")
+        else:
+            self.say(f"graded again: {'; '.join(plan.reasons[again[0]])}")
+        if dropped := [task.id for task in stored.tasks if task.id not in plan.reasons]:
+            self.say(f"not asked for now, so no longer in the report: {', '.join(dropped)}")
+        return plan
+
+    def grade_one(self, path: Path, keep) -> report.Report:
+        """A failure of the grader itself costs this report's items nothing and ends nothing else."""
+        try:
+            return grading.grade(
+                path, self.part, self.full, self.confinement, lambda item: terminal.item_line(self.console, item), keep
+            )
+        except (RubricError, SandboxError):
+            raise
+        except Exception as error:
+            self.say(report.clean(f"The grader failed on {path}: {type(error).__name__}: {error}").replace("\n", " "))
+            return grading.faulted(path.name, self.part, self.confinement, error)
+
+    def save_scores(self) -> None:
+        """scores.csv, of all reports in the folder."""
+        found = []
+        for path in sorted(self.out.glob("*/report.json")):
+            try:
+                found.append(reuse.load(path))
+            except reuse.Unusable as reason:
+                self.say(f"{path.parent.name} is not in scores.csv: its report {reason}.")
+        if found:
+            order = [task.id for task in self.full.tasks]
+            report.write_atomically(self.out / "scores.csv", lms_csv.render(found, order))
+
+    def tell_changes(self) -> None:
+        """Who gained and who lost points against the stored reports, and why."""
+        if not self.changes:
+            return
+        self.say("Changes since the last grading:")
+        for name, found in self.changes.items():
+            if found:
+                self.say(f"  {name}: {reuse.gain(found):+g} points")
+            for change in found:
+                self.say(f"    {change.describe()}")
+        gains = [reuse.gain(found) for found in self.changes.values()]
+        gained, lost = sum(each > 0 for each in gains), sum(each < 0 for each in gains)
+        self.say(f"  {gained} gained points, {lost} lost points, {len(gains) - gained - lost} have the same.")
 
 
 def save(result, folder: Path) -> None:
-    from autograder.sinks import html
-
-    report.write_atomically(folder / "report.json", report.to_json(result))
-    report.write_atomically(folder / "report.html", html.render(result))
+    """Write what is not there as it should be: a kept report stays as it is."""
+    texts = {"report.json": report.to_json(result), "report.html": html.render(result)}
+    for name, text in texts.items():
+        path = folder / name
+        if not path.is_file() or path.read_bytes() != text.encode():
+            report.write_atomically(path, text)
 
 
 def closing_code(reports: list) -> int:
