@@ -161,6 +161,12 @@ class ForkServer:
         self.log.seek(max(0, self.log.tell() - 2000))
         return self.log.read().decode(errors="replace").strip()
 
+    def neutral(self, text: str) -> str:
+        """Text of a worker without what differs from run to run: where its files lie, and addresses of objects."""
+        for path, name in ((str(self.code), "/code"), (self.scratch, "/tmp")):
+            text = text.replace(path, name) if path else text
+        return re.sub(r"\bat 0x[0-9a-f]+", "at 0x…", text)
+
     def restart(self) -> None:
         self.stop()
         self.launch()
@@ -189,7 +195,7 @@ class Worker:
         self.server, self.requests, self.limits = server, requests, limits
         self.deadline = time.monotonic() + limits.seconds
         self.output, self.output_bytes, self.alive, self.greeted = bytearray(), 0, True, False
-        self.output_fd = output_fd
+        self.output_fd, self.keeping = output_fd, threading.Lock()
         self.drain = threading.Thread(target=self._drain, daemon=True)
         self.drain.start()
 
@@ -207,7 +213,7 @@ class Worker:
             reply = wire.receive(self.requests, deadline)
         except TimeoutError:
             self.end("timeout")
-            raise Crash("timeout", f"stopped after {seconds:.3g} s: the time limit") from None
+            raise Crash("timeout", self.why_stopped(seconds)) from None
         except (EOFError, OSError):
             raise self.autopsy() from None
         except wire.WireError as error:
@@ -217,6 +223,12 @@ class Worker:
             self.end("protocol")
             raise Crash("protocol", "the worker sent something that is no answer")
         return reply
+
+    def why_stopped(self, seconds: float) -> str:
+        """Which time limit was met, in words that are the same every time."""
+        if seconds == self.limits.call_seconds:
+            return f"stopped after {seconds:g} s: the time limit"
+        return "stopped: all calls of this item together took longer than the time limit"
 
     def autopsy(self) -> Crash:
         """Why the worker is gone, as the fork server saw it."""
@@ -251,17 +263,22 @@ class Worker:
         deadline = time.monotonic() + 0.5
         while self.drain.is_alive() and not self.drained() and time.monotonic() < deadline:
             time.sleep(0.002)
-        return bytes(self.output).decode("utf-8", errors="replace")
+        return self.server.neutral(bytes(self.output).decode("utf-8", errors="replace"))
 
     def drained(self) -> bool:
-        """Whether the pipe is empty: what was written before the last reply has been read."""
+        """Whether the pipe is empty: what was written before the last reply has been read, and kept."""
         try:
-            return not select.select([self.output_fd], [], [], 0)[0]
+            with self.keeping:
+                return not select.select([self.output_fd], [], [], 0)[0]
         except (OSError, ValueError):  # closed meanwhile
             return True
 
     def _drain(self) -> None:
         with open(self.output_fd, "rb", buffering=0) as pipe:
-            while chunk := pipe.read(1 << 20):
+            chunk = b"..."
+            while chunk:
+                select.select([pipe], [], [])
+                with self.keeping:  # nobody looks between the two lines
+                    chunk = pipe.read(1 << 20)
+                    self.output += chunk[: max(0, KEPT_OUTPUT - len(self.output))]
                 self.output_bytes += len(chunk)
-                self.output += chunk[: max(0, KEPT_OUTPUT - len(self.output))]

@@ -61,7 +61,7 @@ def run_checks(rubric: Rubric, full_rubric: Rubric, server: ForkServer, on_item,
     options += ["-p", "no:terminal", "-p", "no:cacheprovider", "-p", "no:warnings", "-p", "no:faulthandler"]
     options += ["-p", "no:unraisableexception"]  # it would replace the hook of interrupts.py
     while missing := [item for item in rubric.items() if item.id not in plugin.results]:
-        with quiet_environment():
+        with quiet_environment(), one_thread():
             code = pytest.main([*options, *map(str, folders)], plugins=[Named(plugin)])
         if code == pytest.ExitCode.INTERRUPTED:
             raise KeyboardInterrupt
@@ -84,9 +84,25 @@ class Named:
 
 
 @contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Our own computations on one thread: a sum in another order has other last digits."""
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextlib.contextmanager
 def quiet_environment() -> Iterator[None]:
-    """pytest without what the user's shell would add to it."""
+    """pytest without what the user's shell would add to it, and libraries that are loaded now on one thread, too."""
     changed = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}
+    changed |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     before = {name: os.environ.get(name) for name in changed}
     os.environ.update(changed)
     try:

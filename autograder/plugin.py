@@ -235,9 +235,8 @@ class GradingPlugin:
         earned = entry.points if verdict in ("passed", "grader_fault") else 0.0
         hint = "" if verdict in ("passed", "blocked", "not_attempted", "grader_fault") else entry.hint
         seconds = round(time.monotonic() - self.started[entry.id], 3) if entry.id in self.started else 0.0
-        return ItemResult(
-            entry.id, entry.title, entry.visibility, verdict, earned, entry.points, clean(message), hint, None, seconds
-        )
+        text = clean(self.server.neutral(message))
+        return ItemResult(entry.id, entry.title, entry.visibility, verdict, earned, entry.points, text, hint, None, seconds)
 
     def finish(self, result: ItemResult) -> None:
         self.results[result.id] = result

@@ -18,6 +18,9 @@ import torch
 MAX_MESSAGE = 2000  # characters of an exception's text
 
 
+ENTROPY = random.Random()  # in a worker, what NumPy's generators without a seed start from
+
+
 class Missing(Exception):
     """The module has no such function."""
 
@@ -98,6 +101,12 @@ def seed_everything(seed: int) -> None:
     torch.default_generator.manual_seed(seed)
     np.random.seed(seed % 2**32)
     random.seed(seed)
+    ENTROPY.seed(seed)
+
+
+def seed_new_generators() -> None:
+    """Let `np.random.default_rng()` without a seed draw the same numbers in every grading. For good: in a worker only."""
+    np.random.bit_generator.randbits = ENTROPY.getrandbits
 
 
 def global_settings() -> dict:

@@ -4,12 +4,13 @@ import socket
 import torch
 
 from autograder.worker import wire
-from autograder.worker.invoke import Invoker
+from autograder.worker.invoke import Invoker, seed_new_generators
 
 
 def serve(requests: socket.socket, config: dict, limits: dict) -> None:
     """Answer until the grader hangs up. An answer that cannot travel is replaced by an error that can."""
     torch.set_num_threads(limits["threads"])
+    seed_new_generators()
     invoke = Invoker(config["package"])
     wire.send(requests, {"ready": True})
     while True:
