@@ -1,7 +1,10 @@
-"""Mistakes in task 1. What these functions return is random, so they are mutants for the tests; none is diagnosed by value."""
+"""Mistakes in task 1. What these functions return is random: observers at the end read what was drawn, and how often."""
 import torch
 
-from autograder.misconceptions import misconception
+from assignment.provided.datasets import CIFAR_MEAN, CIFAR_STD
+from autograder import measure
+from autograder.diagnosis import Near
+from autograder.misconceptions import misconception, observer
 from solutions.augmentations import (
     _blur_matrix,
     _chosen,
@@ -511,3 +514,322 @@ def seeded_views(images):
 def mirrored_view(images):
     view = augment(images)
     return view, view.flip(-1)
+
+
+# What tells these mistakes apart. Draws differ from one right solution to the next, so nothing here depends on which
+# numbers were drawn: only on what happened to an image, how often, and whether its neighbors in the batch shared it.
+
+ROUNDED = 0.02  # 8-bit images leave 1/255 for each rounding
+MEAN = torch.tensor(CIFAR_MEAN, dtype=torch.float64).view(3, 1, 1)
+STD = torch.tensor(CIFAR_STD, dtype=torch.float64).view(3, 1, 1)
+BATCHES, ROWS = 16, 32  # that a probability is read from
+SLACK = 0.16  # five deviations of the difference of two such shares: 5 √2 · .5 / √512
+
+
+def _random(*shape: int) -> torch.Tensor:
+    return torch.rand(shape, generator=torch.Generator().manual_seed(1))
+
+
+def _read(value, images: torch.Tensor, reader):
+    """What `reader` finds in the views of the images; their shape, where it is not that of the images."""
+    if not isinstance(value, torch.Tensor):
+        return type(value).__name__
+    return reader(value.double()) if value.shape == images.shape else list(value.shape)
+
+
+def _what_happened(views: torch.Tensor, options: dict[str, torch.Tensor]) -> list[str]:
+    """The options that the images of a batch have become, "other" for what is none of them."""
+    off = torch.stack([(views - each).abs().amax(dim=(1, 2, 3)) for each in options.values()])  # (options, N)
+    names = [*options, "other"]
+    found = torch.where(off.amin(dim=0) < ROUNDED, off.argmin(dim=0), len(options))
+    return [names[i] for i in found.unique().tolist()]
+
+
+def _share(batches: list[torch.Tensor]) -> str | Near:
+    """How often something happened (one bool an image): a share, or that it happened to whole batches."""
+    happened = torch.stack(batches)  # (batches, images)
+    if bool((happened == happened[:, :1]).all()):
+        found = happened[:, 0]
+        return "always" if found.all() else "to all or none of a batch" if found.any() else "never"
+    return Near(float(happened.double().mean()), SLACK)
+
+
+def _shares(transform, images: torch.Tensor, happened) -> dict:
+    """How often `happened(views)`, by default and with another probability."""
+    facts = {}
+    for name, keywords in (("by default", {}), ("p = 0.75", {"p": 0.75})):
+        batches = [_read(transform(images, **keywords), images, happened) for _ in range(BATCHES)]
+        odd = [each for each in batches if not isinstance(each, torch.Tensor)]
+        facts[name] = odd[0] if odd else _share(batches)
+    return facts
+
+
+def _moved(images: torch.Tensor):
+    return lambda views: (views - images).abs().amax(dim=(1, 2, 3)) > ROUNDED
+
+
+@observer("augmentations.random_flip")
+def observe_flip(student):
+    images = _random(ROWS, 3, 4, 4)
+    options = {"as it was": images, "mirrored": images.flip(-1), "upside down": images.flip(-2), "turned": images.flip(-2, -1)}
+    flip = student.augmentations.random_flip
+    happened = {f"p = {p:g}": _read(flip(images, p=p), images, lambda views: _what_happened(views, options)) for p in (0.0, 1.0)}
+    return happened | _shares(flip, images, _moved(images))
+
+
+@observer("augmentations.random_grayscale")
+def observe_grayscale(student):
+    images = torch.eye(3).view(3, 3, 1, 1).repeat(11, 1, 2, 2)[:ROWS]  # red, green and blue ones
+    weights = {"gray": (0.2989, 0.587, 0.114), "plain mean": (1 / 3, 1 / 3, 1 / 3), "weights of BGR": (0.114, 0.587, 0.2989)}
+    options = {"as it was": images}
+    for name, each in weights.items():
+        options[name] = (images * torch.tensor(each).view(3, 1, 1)).sum(dim=1, keepdim=True).expand_as(images)
+    gray = student.augmentations.random_grayscale
+    happened = {f"p = {p:g}": _read(gray(images, p=p), images, lambda views: _what_happened(views, options)) for p in (0.0, 1.0)}
+    return happened | _shares(gray, images, _moved(images))
+
+
+@observer("augmentations.random_blur")
+def observe_blur(student):
+    points = torch.zeros(ROWS, 3, 7, 7)
+    points[:, :, 3, 3] = 1.0
+    blur = student.augmentations.random_blur
+    always = [_read(blur(points, p=1.0), points, _kernels) for _ in range(4)]
+    facts = {"p = 0": _read(blur(points, p=0.0), points, lambda views: _what_happened(views, {"as it was": points}))}
+    facts["kernel"] = [each for each in always if not isinstance(each, tuple)] or sorted({each for one in always for each in one[0]})
+    if all(isinstance(each, tuple) for each in always):
+        centers = torch.stack([each[1] for each in always])
+        one = (centers.amax(dim=1) - centers.amin(dim=1)).max() < ROUNDED
+        # The deviation of the center's weight is .3.
+        facts["σ"] = "the same for all of a batch" if one else Near(float(centers.mean()), 5 * 2**0.5 * 0.3 / centers.numel() ** 0.5)
+    return facts | _shares(blur, points, lambda views: views[:, 0, 3, 3] < 1 - ROUNDED)
+
+
+def _kernels(views: torch.Tensor) -> tuple[list[str], torch.Tensor]:
+    """The kinds of kernels that blurred a point, and the weight of its center for each image."""
+    inner = views[:, :, 2:5, 2:5]
+    center, side, corner = views[:, 0, 3, 3], views[:, 0, 3, 4], views[:, 0, 4, 4]
+    whole = ((views.sum(dim=(2, 3)) - 1).abs() < 0.05).all() and ((inner.sum(dim=(2, 3)) - 1).abs() < 0.05).all()
+    box = (inner - 1 / 9).abs().amax(dim=(1, 2, 3)) < 0.01
+    gauss = ((corner * center - side**2).abs() < 0.01) & (center > 0.12)
+    kinds = ["box" if is_box else "Gaussian" if is_gauss else "other" for is_box, is_gauss in zip(box.tolist(), gauss.tolist())]
+    return sorted(set(kinds)) if whole else ["other"], center
+
+
+# Crops
+
+
+@observer("augmentations.random_resized_crop")
+def observe_crop(student):
+    crop, images, small = student.augmentations.random_resized_crop, measure.ramps(48), measure.ramps(2, size=24)
+    batches = [_read(crop(images), images, _upright) for _ in range(4)]
+    facts = {
+        "shape of small ones": _read(crop(small), small, lambda views: "as it was"),
+        "which way": [each if isinstance(each, list) else each[0] for each in batches],
+        "area of a quarter": _read(crop(images, scale=(0.25, 0.25)), images, _mean_area),
+    }
+    if all(isinstance(each, tuple) and each[0] != "other" for each in batches):
+        facts |= _boxes([each[1] for each in batches])
+    return facts
+
+
+def _upright(views: torch.Tensor) -> tuple[str, list[torch.Tensor]]:
+    """Which way the crops of ramps lie, and their boxes, read in the right direction."""
+    for name, each in (("upright", views), ("turned over the diagonal", views.mT)):
+        width, height, x, y = measure.crop_boxes(each)
+        if bool((width > 0.05).all() and (height > 0.05).all()):
+            return name, [width, height, x, y]
+    return "other", []
+
+
+def _mean_area(views: torch.Tensor) -> Near:
+    """Of crops that all have the same area, but for rounding to pixels (6 % of each side)."""
+    width, height, _, _ = measure.crop_boxes(views)
+    across, down, _, _ = measure.crop_boxes(views.mT)
+    area = torch.maximum((width * height).abs(), (across * down).abs())  # whichever way they lie
+    return Near(float(area.mean()), 0.05)
+
+
+def _boxes(batches: list[list[torch.Tensor]]) -> dict:
+    """What the boxes of a few batches say about the draws."""
+    width, height, x, y = (torch.stack(each) for each in zip(*batches))  # (batches, images)
+    if bool((width.std(dim=1) < 0.01).all() and (x.std(dim=1) < 0.01).all()):
+        return {"draws": "one for each batch"}
+    # Deviations are .2 for areas; interpolation by the nearest pixel misreads aspects, and the sizes of small crops.
+    area, aspect = width * height, (width / height).log()
+    facts = {"area": Near(float(area.mean()), 0.12), "aspects": "varied" if aspect.std() > 0.08 else "all the same"}
+    return facts | {"across": _places(width, x), "down": _places(height, y)}
+
+
+def _places(length: torch.Tensor, center: torch.Tensor) -> str:
+    """Where crops begin, of those that leave .3 of the side free: from 0 at the start to 1 at the end."""
+    place = ((center - length / 2) / (1 - length))[1 - length > 0.3]
+    names = {"start": 0.0, "center": 0.5, "end": 1.0}
+    alike = [name for name, where in names.items() if ((place - where).abs() < 0.15).double().mean() > 0.95]
+    return alike[0] if alike else "varied"
+
+
+# Colors
+
+
+@observer("augmentations.color_jitter")
+def observe_jitter(student):
+    jitter, images = student.augmentations.color_jitter, _random(24, 3, 8, 8)
+    nothing = _read(jitter(images, 0.0, 0.0, 0.0, 0.0), images, lambda views: _what_happened(views, {"as it was": images, "black": 0 * images}))
+    inside = _read(jitter(images), images, lambda views: bool(views.min() > -1e-4 and views.max() < 1 + 1e-4))
+    facts = {"strengths of 0": nothing, "in range": inside, "brightness": _draws(jitter, "brightness", (0.5, 0.5, 0.5))}
+    if nothing != ["as it was"]:  # the others cannot be looked at alone
+        return facts
+    for name, color in (("contrast", (0.2, 0.2, 0.2)), ("saturation", (0.7, 0.4, 0.3)), ("hue", (0.8, 0.2, 0.2))):
+        facts[name] = _draws(jitter, name, color)
+    return facts
+
+
+def _draws(jitter, kept: str, color: tuple[float, float, float]) -> dict:
+    """What one property does alone to images of one color, the right half brighter for the contrast."""
+    images = torch.tensor(color).view(3, 1, 1).repeat(40, 1, 4, 4)
+    if kept == "contrast":
+        images[:, :, :, 2:] = 0.6
+    off = {name: 0.0 for name in ("brightness", "contrast", "saturation", "hue") if name != kept}
+    batches = [_read(jitter(images, **off), images, lambda views: views) for _ in range(4)]
+    odd = [each for each in batches if not isinstance(each, torch.Tensor)]
+    if odd:
+        return {"shape": odd[0]}
+    views = torch.stack(batches)  # (4, 40, 3, 4, 4)
+    halves = views[..., :2], views[..., 2:]
+    if max(float((each.amax(dim=(3, 4)) - each.amin(dim=(3, 4))).max()) for each in halves) > ROUNDED:
+        return {"drawn": "within an image"}
+    left, right = (each[..., 0, 0] for each in halves)  # (4, 40, 3)
+    found, width = _strengths(kept, left, right)  # (4, 40)
+    around = {"around": _pivot(left, found)} if kept == "contrast" else {}
+    if bool((found.amax(dim=1) - found.amin(dim=1) < 0.05 * width).all()):
+        neutral = 0.0 if kept == "hue" else 1.0
+        still = bool((found - neutral).abs().max() < 0.1 * width)
+        return {"drawn": "never" if still else "once for a batch"} | around
+    # Of 160 uniform draws, none in an eighth of the range, once in 10⁹; another .05 for rounding and clipping.
+    slack = width / 8 + min(0.05, 0.1 * width)
+    return {"smallest": Near(float(found.min()), slack), "largest": Near(float(found.max()), slack)} | around
+
+
+def _strengths(kept: str, left: torch.Tensor, right: torch.Tensor) -> tuple[torch.Tensor, float]:
+    """The factors (or turns of the hue) that give these colors, and the length of the range they should lie in."""
+    if kept == "brightness":
+        return left.mean(dim=-1) / 0.5, 0.8
+    if kept == "contrast":
+        return (right - left).mean(dim=-1) / 0.4, 0.8
+    if kept == "saturation":
+        return (left.amax(dim=-1) - left.amin(dim=-1)) / 0.4, 0.4
+    turns = measure.hue(left.flatten(0, 1)).view(left.shape[:-1])
+    return (turns + 0.5) % 1 - 0.5, 0.2
+
+
+def _pivot(left: torch.Tensor, factor: torch.Tensor) -> str:
+    """The value that contrast leaves alone, from where it moved 0.2."""
+    seen = (1 - factor).abs() > 0.1
+    if not seen.any():
+        return "nowhere"
+    pivot = float(((left.mean(dim=-1) - 0.2 * factor) / (1 - factor))[seen].median())
+    names = {"the image's mean": 0.4, "0": 0.0, "one half": 0.5}
+    near = [name for name, value in names.items() if abs(pivot - value) < 0.04]
+    return near[0] if near else "elsewhere"
+
+
+# Whole views
+
+
+@observer("augmentations.augment")
+def observe_augment(student):
+    black, noise = torch.zeros(4, 32, 32, 3, dtype=torch.uint8), (255 * _random(48, 32, 32, 3)).to(torch.uint8)
+    split = black.repeat(50, 1, 1, 1)  # dark on the left, bright and red on the right
+    split[:, :, 16:] = torch.tensor([200, 100, 60], dtype=torch.uint8)
+    flat = torch.tensor([160, 90, 80], dtype=torch.uint8).repeat(200, 32, 32, 1)
+
+    def found(images: torch.Tensor, reader):
+        return _read(student.augmentations.augment(images), images.permute(0, 3, 1, 2), reader)
+
+    facts = {"black": found(black, _one_color)}
+    is_last = isinstance(facts["black"], list) and isinstance(facts["black"][0], Near) and facts["black"][0].value < -ROUNDED
+    for name, images, reader in (("noise", noise, _levels), ("split", split, _sides), ("flat", flat, _colors)):
+        facts[name] = found(images, lambda views: reader(views * STD + MEAN if is_last else views))
+    return facts
+
+
+def _one_color(views: torch.Tensor) -> list[Near] | str:
+    """The color that all pixels have."""
+    color = views[0, :, 0, 0]
+    alike = (views - color.view(3, 1, 1)).abs().max() < ROUNDED
+    return [Near(float(each), ROUNDED) for each in color] if alike else "no single color"
+
+
+def _levels(views: torch.Tensor) -> dict:
+    """The range and mean of noise: the mean of 48 views deviates by .02, for their brightness."""
+    inside = bool(views.min() > -1e-3 and views.max() < 1 + 1e-3)
+    return {"in range": inside, "mean": Near(float(views.mean()), 0.12)}
+
+
+def _sides(views: torch.Tensor) -> dict:
+    """How the edge of images lies that are dark on the left: shares of 200 views."""
+    gray = views.mean(dim=1)  # (N, H, W)
+    across, down = (gray.mean(dim=each).diff(dim=1).abs().amax(dim=1) for each in (1, 2))
+    if float((down > across).double().mean()) > 0.5:
+        return {"edge": "lying"}
+    left, right = gray[:, :, 1].mean(1), gray[:, :, -2].mean(1)
+    seen = (left - right).abs() > 0.2 * gray.max()  # both sides are in the crop
+    bright = (gray > gray.amax(dim=(1, 2), keepdim=True) / 2).double().mean(dim=(1, 2))
+    moved = ((bright - 0.5).abs() > 2.5 / 32)[seen]
+    return {
+        "edge": "standing",
+        "mirrored": _often((left > right)[seen]),
+        "moved": _often(moved),
+    }
+
+
+def _colors(views: torch.Tensor) -> dict:
+    """How the color of flat images of (160, 90, 80) varies: among 200 of them."""
+    pixels = views[:, :, 16, 16]
+    chroma = pixels.amax(1) - pixels.amin(1)
+    colored, vivid = pixels[chroma > 0.05], (chroma / pixels.amax(1))[chroma > 0.05]
+    luma = pixels @ torch.tensor([0.2989, 0.587, 0.114], dtype=torch.float64)
+    turns = (measure.hue(colored) + 0.25) % 1  # red lies at .25, far from where the circle closes
+    return {
+        "gray": _often(chroma < ROUNDED),
+        "largest channel": [_often(colored.argmax(dim=1) == channel) for channel in range(3)],
+        "saturation": Near(float(vivid.mean()), 0.15) if len(vivid) else "none",
+        "luma varies": bool(luma.std() > 0.02),
+        "hue varies": bool(len(turns) and turns.std() > 0.02),
+    }
+
+
+def _often(happened: torch.Tensor) -> str | Near:
+    """The share, of some 100 to 200 bools; what is as good as always or never is told from what is seldom."""
+    if not len(happened):
+        return "not seen"
+    share = float(happened.double().mean())
+    return "never" if share < 0.02 else "always" if share > 0.98 else Near(share, 0.35)
+
+
+@observer("augmentations.two_views")
+def observe_two_views(student):
+    images = (_random(32, 32, 32, 3) * 127 + 128).to(torch.uint8)
+    images[:10] = 0  # which rows are dark tells their order
+    pairs = [student.augmentations.two_views(images) for _ in range(2)]
+    if not all(isinstance(each, tuple | list) and len(each) == 2 for each in pairs):
+        return {"views": "not two"}
+    stored = images.permute(0, 3, 1, 2)
+    views = [_read(each, stored, lambda view: view) for pair in pairs for each in pair]
+    if odd := [each for each in views if not isinstance(each, torch.Tensor)]:
+        return {"views": odd[0]}
+    view, other, again, _ = views
+    plain = (stored / 255 - MEAN) / STD
+    return {
+        "rows in place": [_in_place(each) for each in views[:2]],
+        "how many not augmented": sum(_what_happened(each, {"plain": plain}) == ["plain"] for each in views[:2]),
+        "second from first": _what_happened(other[10:], {"equal": view[10:], "mirrored": view[10:].flip(-1)}),
+        "the same at the next call": bool((again - view).abs().max() < 1e-6),
+    }
+
+
+def _in_place(view: torch.Tensor) -> bool:
+    """Whether the first ten rows, and no others, are dark, by whatever means they were normalized."""
+    level = view.mean(dim=(1, 2, 3))
+    return bool(level[:10].max() < level[10:].min())
