@@ -139,11 +139,12 @@ def test_what_calls_the_stub_of_another_task_is_blocked_and_says_by_what(without
     assert without_neighbors["laplacian.features"].verdict == "passed"
 
 
-def test_a_failure_names_what_it_may_come_from(grade, monkeypatch):
+def test_what_fails_above_a_failure_is_blocked_and_says_where_to_look(grade, monkeypatch):
     monkeypatch.setitem(USES, "shrunk", ["vicreg.value"])
     items = grade(GOOD.replace("** 2", ".abs() * 3 + 1"))
-    assert "may come from “the value”" in items["shrunk"].message
-    assert "may come from" not in items["value"].message
+    assert items["shrunk"].verdict == "blocked" and items["value"].verdict == "failed"
+    assert "builds on “the value”" in items["shrunk"].message and "Expected:" in items["shrunk"].message
+    assert "builds on" not in items["value"].message
 
 
 def test_a_check_that_stumbles_over_a_students_value_is_the_students(grade):

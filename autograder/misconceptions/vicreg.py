@@ -658,12 +658,128 @@ for _name, _inputs in (("invariance_loss", (_tall, _tall_b)), ("variance_loss", 
 probe_gradient("vicreg.vicreg_loss", _tall, _tall_b, wrt=(0, 1), output="total")
 
 
-# Freedoms and combinations
+# The same mistakes as changes of any version, for two of them together
 
 
 @freedom("vicreg.variance_loss")
-def with_the_biased_variance(version):
-    def variance_loss(z, gamma=1.0, eps=1e-4):
-        return version(z * ((len(z) - 1) / len(z)) ** 0.5, gamma, eps)
+def biased_variance(version):
+    return lambda z, gamma=1.0, eps=1e-4: version(z * ((len(z) - 1) / len(z)) ** 0.5, gamma, eps)
 
-    return variance_loss
+
+@alteration("vicreg.invariance_loss", "summed over the columns")
+def and_summed_over_columns(version):
+    return lambda z_a, z_b: version(z_a, z_b) * z_a.shape[1]
+
+
+@alteration("vicreg.invariance_loss", "not averaged over the batch")
+def and_not_averaged(version):
+    return lambda z_a, z_b: version(z_a, z_b) * len(z_a)
+
+
+@alteration("vicreg.invariance_loss", "root of the mean square")
+def and_rooted(version):
+    return lambda z_a, z_b: version(z_a, z_b).sqrt()
+
+
+@alteration("vicreg.invariance_loss", "second view detached")
+def and_second_view_detached(version):
+    return lambda z_a, z_b: version(z_a, z_b.detach())
+
+
+@alteration("vicreg.variance_loss", "ε of 1e-3")
+def and_eps_too_large(version):
+    return lambda z, gamma=1.0, eps=1e-3: version(z, gamma, eps)
+
+
+@alteration("vicreg.variance_loss", "ε always 1e-4")
+def and_fixed_eps(version):
+    return lambda z, gamma=1.0, eps=1e-4: version(z, gamma, 1e-4)
+
+
+@alteration("vicreg.variance_loss", "γ always 1")
+def and_fixed_gamma(version):
+    return lambda z, gamma=1.0, eps=1e-4: version(z, 1.0, eps)
+
+
+@alteration("vicreg.variance_loss", "variance along the features")
+def and_along_features(version):
+    return lambda z, gamma=1.0, eps=1e-4: version(z.T, gamma, eps)
+
+
+@alteration("vicreg.variance_loss", "sum instead of mean over the columns")
+def and_summed_over_d(version):
+    return lambda z, gamma=1.0, eps=1e-4: version(z, gamma, eps) * z.shape[1]
+
+
+@alteration("vicreg.variance_loss", "halved variance")
+def and_halved(version):
+    return lambda z, gamma=1.0, eps=1e-4: version(z, gamma, eps) / 2
+
+
+@alteration("vicreg.variance_loss", "no gradient recorded")
+def and_without_gradient(version):
+    return lambda z, gamma=1.0, eps=1e-4: version(z.detach(), gamma, eps)
+
+
+@alteration("vicreg.covariance_loss", "divided by |B|")
+def and_divided_by_n(version):
+    return lambda z: version(z) * ((len(z) - 1) / len(z)) ** 2
+
+
+@alteration("vicreg.covariance_loss", "covariances not divided")
+def and_not_divided(version):
+    return lambda z: version(z) * (len(z) - 1) ** 2
+
+
+@alteration("vicreg.covariance_loss", "1/d missing")
+def and_without_d(version):
+    return lambda z: version(z) * z.shape[1]
+
+
+@alteration("vicreg.covariance_loss", "each pair once")
+def and_each_pair_once(version):
+    return lambda z: version(z) / 2
+
+
+@alteration("vicreg.covariance_loss", "correlation instead of covariance")
+def and_of_correlations(version):
+    return lambda z: version((z - z.mean(dim=0)) / z.std(dim=0))
+
+
+@alteration("vicreg.vicreg_loss", "weights exchanged")
+def and_weights_exchanged(version):
+    return lambda z_a, z_b, inv_weight=25.0, var_weight=25.0, cov_weight=1.0: version(
+        z_a, z_b, inv_weight, cov_weight, var_weight
+    )
+
+
+@alteration("vicreg.vicreg_loss", "weights always 25, 25, 1")
+def and_fixed_weights(version):
+    return lambda z_a, z_b, inv_weight=25.0, var_weight=25.0, cov_weight=1.0: version(z_a, z_b)
+
+
+@alteration("vicreg.vicreg_loss", "total without weights")
+def and_not_weighted(version):
+    def changed(z_a, z_b, inv_weight=25.0, var_weight=25.0, cov_weight=1.0):
+        terms = version(z_a, z_b, inv_weight, var_weight, cov_weight)
+        return terms._replace(total=terms.invariance + terms.variance + terms.covariance)
+
+    return changed
+
+
+@alteration("vicreg.vicreg_loss", "terms in another order")
+def and_terms_exchanged(version):
+    def changed(z_a, z_b, inv_weight=25.0, var_weight=25.0, cov_weight=1.0):
+        terms = version(z_a, z_b, inv_weight, var_weight, cov_weight)
+        return terms._replace(variance=terms.covariance, covariance=terms.variance)
+
+    return changed
+
+
+@alteration("vicreg.vicreg_loss", "halved variance")
+def and_variance_averaged(version):
+    def changed(z_a, z_b, inv_weight=25.0, var_weight=25.0, cov_weight=1.0):
+        terms = version(z_a, z_b, inv_weight, var_weight / 2, cov_weight)
+        return terms._replace(variance=terms.variance / 2)
+
+    return changed

@@ -1,7 +1,7 @@
 """Mistakes in task 0."""
 import torch
 
-from autograder.misconceptions import misconception, probe
+from autograder.misconceptions import alteration, misconception, probe
 from solutions.warmup import CIFAR_MEAN, CIFAR_STD
 
 
@@ -161,3 +161,31 @@ def own_statistics(images):
 _pixels = torch.randint(0, 256, (2, 3, 5, 3), generator=torch.Generator().manual_seed(2022), dtype=torch.uint8)
 probe("warmup.normalize", _pixels)
 probe("warmup.normalize", _pixels[:1, :2, :2].clone())
+
+
+# The same mistakes as changes of any version, for two of them together
+
+
+@alteration("warmup.normalize", "mean not subtracted")
+def and_only_the_deviation(version):
+    return lambda images: version(images) + (torch.tensor(CIFAR_MEAN) / torch.tensor(CIFAR_STD)).view(3, 1, 1)
+
+
+@alteration("warmup.normalize", "only the mean")
+def and_only_the_mean(version):
+    return lambda images: version(images) * torch.tensor(CIFAR_STD).view(3, 1, 1)
+
+
+@alteration("warmup.normalize", "channels read as BGR")
+def and_bgr(version):
+    return lambda images: version(torch.as_tensor(images).flip(-1))
+
+
+@alteration("warmup.normalize", "rows and columns exchanged")
+def and_transposed(version):
+    return lambda images: version(images).transpose(2, 3)
+
+
+@alteration("warmup.normalize", "channels left at the end")
+def and_channels_last(version):
+    return lambda images: version(images).permute(0, 2, 3, 1)

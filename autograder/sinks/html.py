@@ -18,7 +18,7 @@ MEANINGS = {
     "failed": "ran, and did something else than it should",
     "crashed": "stopped with an exception, or was stopped at a limit of time or memory",
     "not_attempted": "not written yet",
-    "blocked": "not run, because it builds on something that has not passed yet",
+    "blocked": "builds on something that has not passed yet; not run, or run in vain",
     "grader_fault": "the grader could not judge it; no points are lost by that",
 }
 # What CI services take for a command when they meet it in a log, into which someone may well print a page.

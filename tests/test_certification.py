@@ -1,0 +1,72 @@
+"""The committed certification is of today's entries, and certifying again gives the same."""
+import json
+import random
+import subprocess
+import sys
+
+import pytest
+
+from autograder import misconceptions, rubric
+from autograder.commands.certify import HERE, PAGE, RESULTS
+from autograder.proofs.certification import results
+from autograder.proofs.variants import variants
+
+COMMITTED = results.load(RESULTS)
+
+
+def test_results_cover_every_mistake_variant_and_pair():
+    assert {job.key for job in results.work()} == set(COMMITTED)
+
+
+def test_enough_is_certified():
+    row = sum(results.counts(COMMITTED).values(), start=type(results.counts(COMMITTED)["vicreg.vicreg_loss"])())
+    assert row["mistakes"] >= 120 and row["variants"] >= 60
+
+
+def test_no_mistake_passes_and_nothing_right_is_refused_or_misnamed():
+    row = sum(results.counts(COMMITTED).values(), start=type(results.counts(COMMITTED)["vicreg.vicreg_loss"])())
+    assert row["caught"] == row["mistakes"]
+    assert row["charged elsewhere"] == row["misnamed"] == row["refused"] == row["pairs wrong"] == 0
+
+
+def test_the_page_shows_the_results():
+    assert PAGE.read_text(encoding="utf-8") == results.page(COMMITTED)
+
+
+def test_every_item_is_failed_by_some_mistake():
+    failed = {item for each in results.outcomes(COMMITTED, "mistake") for item in each.failed()}
+    assert {item.id for item in rubric.load().items()} - failed == set()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind, count", [("mistake", 12), ("variant", 4), ("pairs", 3)])
+def test_certifying_again_gives_the_same(kind, count):
+    jobs = [job for job in results.work() if job.kind == kind]
+    for job in random.Random(2026).sample(jobs, count):
+        assert json.loads(json.dumps(job.perform())) == COMMITTED[job.key]
+
+
+def test_an_alteration_is_the_mistake_that_it_is_called_after():
+    from autograder import diagnosis
+
+    for target in sorted(misconceptions.nameable()):
+        entries = {entry.name: entry for entry in misconceptions.entries(target)}
+        for change in misconceptions.alterations(target):
+            assert diagnosis.agree(diagnosis.facts_of(target, change), diagnosis.facts_of(target, entries[change.name])), change.name
+
+
+def certify(*arguments: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "autograder", "certify", *arguments]
+    return subprocess.run(command, cwd=HERE, capture_output=True, text=True, timeout=300)
+
+
+def test_the_command_tells_and_returns_what_it_found():
+    result = certify("warmup", "--only", "variants", "--json")
+    found = json.loads(result.stdout)
+    assert result.returncode == 0 and len(found) == len(variants("warmup"))
+    assert "certifying" in result.stderr
+
+
+def test_an_unknown_function_is_a_clear_error():
+    result = certify("vicreg.no_such_loss")
+    assert result.returncode == 2 and "nothing to certify in vicreg.no_such_loss" in result.stderr
