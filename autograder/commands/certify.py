@@ -45,16 +45,16 @@ def run(options, console: Console) -> int:
         raise UsageError(f"nothing to certify in {' '.join(options.targets)}: name modules or functions such as vicreg.variance_loss")
     if options.jobs < 1:
         raise UsageError("--jobs must be 1 or more")
-    results = certification.load(RESULTS) if options.resume else {}
-    results = {key: results[key] for key in results.keys() & {job.key for job in work}}
+    results = kept(certification) if options.resume else {}
     todo = [job for job in work if job.key not in results]
     keep = (lambda: certification.save(RESULTS, results)) if options.write else (lambda: None)
     try:
         perform(todo, results, options.jobs, console, keep)
     finally:
         keep()
-    if options.write and not options.targets and not options.only:
+    if options.write and len(results) == len(certification.work()):
         certification.write_page(PAGE, results)
+    results = {job.key: results[job.key] for job in work}
     if options.json:
         print(json.dumps(results, indent=2, ensure_ascii=False))
     else:
@@ -63,6 +63,12 @@ def run(options, console: Console) -> int:
     for fault in faults:
         console.print(f"  ✗ {fault}", markup=False, soft_wrap=True)
     return EXIT_OPEN if faults else EXIT_OK
+
+
+def kept(certification) -> dict:
+    """The stored results, without those of entries that are no more."""
+    stored = certification.load(RESULTS)
+    return {job.key: stored[job.key] for job in certification.work() if job.key in stored}
 
 
 def perform(todo: list, results: dict, jobs: int, console: Console, keep) -> None:
