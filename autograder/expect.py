@@ -3,12 +3,16 @@
 Type first, then shape, then dtype, then finiteness, then values: a student who returns an array of the wrong shape
 must not be told about its third decimal.
 """
+import reprlib
+
 import numpy as np
 import torch
 
 from autograder.worker.wire import Sparse, Unsupported
 
 SHOWN = 24  # a tensor of more entries is summarized
+BRIEF = reprlib.Repr()  # looks at no more of a container than is shown
+BRIEF.maxlist = BRIEF.maxtuple = BRIEF.maxdict = BRIEF.maxstring = BRIEF.maxother = BRIEF.maxlong = 80
 
 
 class Mismatch(AssertionError):
@@ -106,7 +110,7 @@ def describe(value) -> str:
         return f"a sparse matrix ({value.type_name}) of shape {shape_text(value.shape)}"
     if isinstance(value, (torch.Tensor, np.ndarray)):
         return summary(value)
-    text = repr(value)
+    text = BRIEF.repr(value)
     return f"{type(value).__name__} {text if len(text) < 80 else text[:77] + '...'}"
 
 

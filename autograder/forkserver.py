@@ -5,7 +5,6 @@ import json
 import os
 import re
 import select
-import shutil
 import socket
 import subprocess
 import sys
@@ -15,10 +14,12 @@ import time
 from pathlib import Path
 
 from autograder import sandbox
+from autograder.worker.server import empty
 
 START_SECONDS = 120  # importing PyTorch on a cold disk can take long
 KILL_SECONDS = 5
 KEPT_OUTPUT = 8 * 1024  # bytes of a worker's output that are kept from its start
+MAX_ANSWERS = 256 * 1024**2  # bytes that a worker may send in all; checks keep them until their item is done
 WORKER_SOURCE = Path(__file__).parent / "worker"
 # Libraries that the fork server imports once, before it forks the first worker of a task that names them in the
 # rubric; otherwise each worker would pay for them. "optimizers": torch.optim imports its compiler at first use.
@@ -26,7 +27,9 @@ LIBRARIES = {
     "optimizers": "torch._dynamo",
     "sklearn": "sklearn.linear_model",
     "torchvision": "assignment.provided.torchvision_compat:import_torchvision",
+    "matplotlib": "matplotlib.font_manager",
 }
+ALWAYS = ("matplotlib",)  # of every task: what it would keep in files for the next import does not outlive an item
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,10 +101,10 @@ class ForkServer:
         self.ready, self.pending = False, b""
 
     def wanted(self, libraries: tuple[str, ...]) -> list[str]:
-        """Those of `libraries` that the submission itself imports (and what it cannot help importing)."""
+        """Those of `libraries` (and ALWAYS) that the submission itself imports, and what it cannot help importing."""
         text = b"\n".join(path.read_bytes() for path in sorted((self.code / self.package).glob("*.py")))
-        mentioned = {name for name in LIBRARIES if re.search(rb"^\s*(import|from)\s+%s\b|import_%s\(" % ((name.encode(),) * 2), text, re.M)}
-        return [LIBRARIES[name] for name in libraries if name == "optimizers" or name in mentioned]
+        mentioned = {name for name in LIBRARIES if re.search(rb"^[ \t]*(import|from)[ \t]+%s\b|import_%s\(" % ((name.encode(),) * 2), text, re.M)}
+        return [LIBRARIES[name] for name in (*libraries, *ALWAYS) if name == "optimizers" or name in mentioned]
 
     def wait_ready(self) -> None:
         if not self.ready:
@@ -184,7 +187,9 @@ class ForkServer:
             self.process = None
             self.log.close()
         if self.scratch:
-            shutil.rmtree(self.scratch, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                empty(self.scratch)
+                os.rmdir(self.scratch)
             self.scratch = ""
 
 
@@ -195,6 +200,7 @@ class Worker:
         self.server, self.requests, self.limits = server, requests, limits
         self.deadline = time.monotonic() + limits.seconds
         self.output, self.output_bytes, self.alive, self.greeted = bytearray(), 0, True, False
+        self.room = MAX_ANSWERS
         self.output_fd, self.keeping = output_fd, threading.Lock()
         self.drain = threading.Thread(target=self._drain, daemon=True)
         self.drain.start()
@@ -210,7 +216,9 @@ class Worker:
                 wire.receive(self.requests, deadline)
                 self.greeted = True
             wire.send(self.requests, message, deadline)
-            reply = wire.receive(self.requests, deadline)
+            body = wire.receive_body(self.requests, deadline, min(self.room, wire.MAX_FRAME))
+            self.room -= len(body)
+            reply = wire.unpack(body)
         except TimeoutError:
             self.end("timeout")
             raise Crash("timeout", self.why_stopped(seconds)) from None

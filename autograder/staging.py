@@ -1,5 +1,6 @@
 """Puts together the tree that a worker imports: the released assignment, with only the student's own files replaced."""
 import dataclasses
+import io
 import os
 import shutil
 import stat
@@ -11,6 +12,8 @@ PROJECT = Path(__file__).resolve().parent.parent
 RELEASED = PROJECT / "assignment"
 MAX_FILE = 1024 * 1024  # bytes of one student file
 MAX_MEMBERS = 20_000  # files of one submission
+MAX_DIRECTORY = 8 * 1024 * 1024  # bytes of a zip's table of contents, which takes ten times as much once it is read
+PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # other methods are unpacked at one stroke, whatever comes out
 SKIPPED = {"__pycache__", "__MACOSX", ".git", ".ipynb_checkpoints", ".venv", "venv", "node_modules", ".idea", ".vscode"}
 
 
@@ -84,8 +87,18 @@ def check_regular(path: Path, relative: PurePosixPath) -> None:
 
 def read_limited(path: Path, relative: PurePosixPath) -> bytes:
     check_regular(path, relative)
-    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NOFOLLOW", 0))) as file:
-        return within_limit(file.read(MAX_FILE + 1), relative)
+    try:
+        with open(path, "rb", opener=open_warily) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):  # replaced since it was looked at
+                raise SubmissionError(f"{relative} is not a regular file")
+            return within_limit(file.read(MAX_FILE + 1), relative)
+    except OSError as error:
+        raise SubmissionError(f"{relative} cannot be read ({error.strerror})") from None
+
+
+def open_warily(name: str, flags: int) -> int:
+    """No link, and no waiting for whoever is at the other end of a pipe."""
+    return os.open(name, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
 
 
 def within_limit(data: bytes, name) -> bytes:
@@ -94,12 +107,21 @@ def within_limit(data: bytes, name) -> bytes:
     return data
 
 
+class Archive(io.FileIO):
+    """A zip file. Its table of contents is read at one stroke, and refused where it is too long for a submission."""
+
+    def read(self, size: int = -1) -> bytes:
+        if size > MAX_DIRECTORY:
+            raise zipfile.BadZipFile("its table of contents is too long")
+        return super().read(size)
+
+
 def read_zip(path: Path) -> Source:
     """Reads names only; contents are read, capped, when a file is taken."""
     try:
-        archive = zipfile.ZipFile(path)
-        members = archive.infolist()
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        with Archive(path) as file, zipfile.ZipFile(file) as archive:
+            members = archive.infolist()
+    except Exception as error:  # a damaged file can raise nearly anything
         raise SubmissionError(f"{path.name} is not a readable zip file ({error})") from None
     if len(members) > MAX_MEMBERS:
         raise SubmissionError(f"the submission holds more than {MAX_MEMBERS} files")
@@ -121,12 +143,14 @@ def read_zip(path: Path) -> Source:
 
 def read_member(path: Path, member: zipfile.ZipInfo) -> bytes:
     try:
-        with zipfile.ZipFile(path) as archive, archive.open(member) as file:
+        if member.compress_type not in PACKED:
+            raise NotImplementedError("it is packed by another method than deflate")
+        with Archive(path) as whole, zipfile.ZipFile(whole) as archive, archive.open(member) as file:
             return within_limit(file.read(MAX_FILE + 1), member.filename)
-    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, EOFError, ValueError) as error:
+    except SubmissionError:
+        raise
+    except Exception as error:  # a damaged or locked file can raise nearly anything
         raise SubmissionError(f"{member.filename} in {path.name} cannot be read ({error})") from None
-    except Exception as error:  # zlib, bz2 and lzma each have an error of their own
-        raise SubmissionError(f"{member.filename} in {path.name} is damaged ({error})") from None
 
 
 def find_assignment(source: Source, files: tuple[str, ...]) -> tuple[PurePosixPath | None, str]:
@@ -171,5 +195,5 @@ def extras(source: Source, root: PurePosixPath | None, files: tuple[str, ...]) -
 
 
 def listing(names: list[str]) -> str:
-    shown = ", ".join(sorted(names)[:8])
+    shown = ", ".join(" ".join(name.split()) for name in sorted(names)[:8])  # a name may hold line breaks
     return shown if len(names) <= 8 else f"{shown} and {len(names) - 8} more"

@@ -121,7 +121,8 @@ class Student:
         bases = [str(each) for each in listed(error.get("bases"))]
         if self._trusted:
             raise ReferenceFault(f"{call.target}: {error.get('type', error.get('kind'))}: {error.get('message', '')}")
-        told = error_class(tuple(bases))(error, call)
+        known = [each for each in dict.fromkeys(bases) if hasattr(builtins, each)]
+        told = error_class(tuple(known))(error, call)
         if "NotImplementedError" in bases and raised_by_hand(told.frames):
             raise NotAttempted(told.message, called=len(told.frames) > 1)
         raise told

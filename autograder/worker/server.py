@@ -7,11 +7,13 @@ inherit: `spawn` (with the worker's two file descriptors), `kill`, and end of fi
 import ctypes
 import gc
 import importlib
+import itertools
 import json
 import os
 import select
 import signal
 import socket
+import stat
 import sys
 import time
 import traceback
@@ -32,7 +34,7 @@ class Server:
 
     def run(self) -> None:
         if sys.platform == "linux":
-            # Orphans of a worker become children of the server, so that none can hide from kill_all.
+            # Orphans of a worker become children of the server, so that none can hide from end_all.
             prctl(PR_SET_CHILD_SUBREAPER, 1)
         self.tell({"event": "ready"})
         while True:
@@ -41,7 +43,7 @@ class Server:
                 break
             if self.worker:
                 self.watch()
-        kill_all(self.config["private_pids"], self.worker)
+        end_all(self.config["private_pids"], self.worker)
 
     def obey(self) -> bool:
         """Handle one command; False at end of file."""
@@ -98,12 +100,16 @@ class Server:
             self.end("memory")
 
     def end(self, reason: str | None, status: int | None = None) -> None:
-        """Kill all that the worker left and say how the worker itself ended."""
-        kill_all(self.config["private_pids"], self.worker)
-        statuses = reap_all()
+        """Kill all that the worker left, say how the worker itself ended, and remove the files that it left."""
+        statuses = end_all(self.config["private_pids"], self.worker)
         status = statuses.get(self.worker, status)
         self.worker = 0
         self.tell({"event": "exited", "code": os.waitstatus_to_exitcode(status), "reason": reason})
+        for folder in [self.config["scratch"]] + ["/dev/shm"] * self.config["private_pids"]:
+            try:
+                empty(folder)
+            except OSError as error:
+                print(f"could not empty {folder}: {error}", file=sys.stderr)
 
     def tell(self, event: dict) -> None:
         self.control.sendall(json.dumps(event).encode() + b"\n")
@@ -141,36 +147,68 @@ def keep_only(fds: list[int]) -> socket.socket:
     return socket.socket(fileno=request_fd)
 
 
-def kill_all(private_pids: bool, worker: int) -> None:
-    """Kill every process that the worker left, also those that detached themselves."""
-    if private_pids:
-        # In a process-id namespace of its own, -1 reaches all but the server and the namespace's init, at one stroke.
-        try:
-            os.kill(-1, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-        return
-    for _ in range(100):
-        members = descendants(os.getpid()) or ([worker] if worker and sys.platform != "linux" else [])
-        for pid in members:
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-        if all(is_zombie(pid) for pid in members):
-            return
-        time.sleep(0.005)
+def end_all(private_pids: bool, worker: int) -> dict[int, int]:
+    """Kill every process that the worker left, also those that detached themselves; their wait statuses by process id.
 
-
-def reap_all() -> dict[int, int]:
-    """Wait until no child is left, orphans handed to the server included; their wait statuses by process id."""
+    Whatever loses its parent becomes a child of the server, so all are dead once it has no child left.
+    """
     statuses = {}
     while True:
+        if private_pids:
+            # In a process-id namespace of its own, -1 reaches all but the server and the namespace's init, at one stroke.
+            kill(-1)
+        else:
+            # Without a pause: a process that makes another and ends is caught only by whoever is faster.
+            for pid in children() if sys.platform == "linux" else filter(None, [worker]):
+                kill(pid)
         try:
-            pid, status = os.waitpid(-1, 0)
+            while (found := os.waitpid(-1, os.WNOHANG))[0]:
+                statuses[found[0]] = found[1]
         except ChildProcessError:
             return statuses
-        statuses[pid] = status
+
+
+def kill(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+def children() -> list[int]:
+    """The server's children."""
+    me = os.getpid()
+    try:
+        with open(f"/proc/{me}/task/{me}/children") as file:  # one read; the server has one thread
+            return [int(pid) for pid in file.read().split()]
+    except OSError:  # a kernel without it
+        return descendants(me)
+
+
+def empty(folder: str) -> None:
+    """Remove all that is in `folder`, however deep it is nested and whoever may open it.
+
+    What is in a subfolder is moved up, so that no path grows long and nothing recurses.
+    """
+    fresh = itertools.count()
+    while names := os.listdir(folder):
+        for name in names:
+            path = os.path.join(folder, name)
+            if not stat.S_ISDIR(os.lstat(path).st_mode):
+                os.unlink(path)
+                continue
+            os.chmod(path, 0o700)
+            for inner in os.listdir(path):
+                below = os.path.join(path, inner)
+                if stat.S_ISDIR(os.lstat(below).st_mode):
+                    os.chmod(below, 0o700)  # only who may write to a folder may move it
+                os.rename(below, free_name(folder, fresh))
+            os.rmdir(path)
+
+
+def free_name(folder: str, numbers) -> str:
+    """A path in `folder` at which nothing is."""
+    return next(path for n in numbers if not os.path.lexists(path := os.path.join(folder, f"moved-{n}")))
 
 
 def descendants(root: int) -> list[int]:
@@ -203,11 +241,6 @@ def stat_fields(pid: int) -> list[str]:
 def parent_of(pid: int) -> int:
     fields = stat_fields(pid)
     return int(fields[1]) if fields else 0
-
-
-def is_zombie(pid: int) -> bool:
-    fields = stat_fields(pid)
-    return not fields or fields[0] in "ZX"
 
 
 def private_bytes(pid: int) -> int:
