@@ -4,6 +4,8 @@ A hidden item says only which property does not hold, and where in the student's
 inputs and values stay with the grader, and so does the exception's text, into which student code could copy them.
 """
 import ast
+import builtins
+import re
 
 import numpy as np
 import torch
@@ -12,7 +14,7 @@ from autograder.expect import Mismatch, dtype_text, shape_text
 from autograder.forkserver import Crash
 from autograder.rubric import Item
 from autograder.staging import RELEASED
-from autograder.student import Call, StudentError
+from autograder.student import Call, NotAttempted, StudentError
 
 PRINTABLE = 64  # numbers of an input that are written out
 TOO_LARGE = "too large to print"
@@ -34,17 +36,67 @@ def explain(item: Item, error: BaseException, call: Call | None, printed: str = 
 def explain_hidden(item: Item, error: BaseException) -> str:
     told = f"This property does not hold: {item.property or item.title}."
     if isinstance(error, Mismatch) and not error.values:
-        return f"{told}\nExpected: {error.expected}\nCame:     {error.came}"
+        return f"{told}\nExpected: {error.expected}\nCame:     {without_values(error.came)}"
     if isinstance(error, StudentError):
         if error.kind == "missing":
-            return outcome(error)
-        if error.kind in ("no_gradient", "unsendable"):
+            return missing_function(error, hidden=True)
+        if error.kind == "no_gradient":
             return f"{told}\n{outcome(error)}"
-        frame = error.frames[-1] if error.frames else None
-        return f"{told}\nCame:     {error.type_name}{where(frame)}"
+        if error.kind == "unsendable":
+            return f"{told}\nCame:     a result that cannot be read"
+        return f"{told}\nCame:     {builtin_name(error)}{released_place(error.frames)}"
     if isinstance(error, Crash):
         return f"{told}\nCame:     {error.message}"
     return told
+
+
+# Student code chooses the names of its classes and functions, what a value prints as, and the sizes of a shape: in a hidden
+# item each of them could carry the input out. What follows leaves only words of ours, of Python and of the release.
+
+
+def without_values(came: str) -> str:
+    """What came, with nothing of a value but its kind."""
+    kind = came.partition(" ")[0]
+    if kind in ("str", "int", "float", "bool", "complex", "list", "tuple", "dict", "Named", "tensor", "array"):
+        return "a named tuple of other fields" if kind == "Named" else f"a value of type {kind}"
+    if came.startswith("a value of type"):
+        return "a value of another type"
+    if came.startswith("a sparse matrix"):
+        return "a sparse matrix"
+    sizes = re.fullmatch(r"shape \((.*)\)", came)
+    if sizes and (came.count(",") > 4 or any(len(each) > 6 for each in sizes[1].split(", "))):
+        return "another shape"
+    return came
+
+
+def builtin_name(error: StudentError) -> str:
+    """The exception's type, or the nearest built-in one that it is made from."""
+    known = (name for name in [error.type_name, *error.bases] if isinstance(getattr(builtins, name, None), type))
+    return next((name for name in known if issubclass(getattr(builtins, name), BaseException)), "an exception")
+
+
+def released_place(frames: list[dict]) -> str:
+    """The last frame's file and line, with the function's name where the release has it."""
+    frame = frames[-1] if frames else {}
+    file, line, function = frame.get("file"), frame.get("line"), frame.get("function")
+    module = re.fullmatch(r"assignment/(\w+)\.py", str(file))
+    if not module or not (RELEASED / f"{module[1]}.py").is_file() or type(line) is not int or not 0 < line < 100_000:
+        return ""
+    known = released_arguments(f"{module[1]}.{function}") is not None
+    return where({"file": file, "line": line, "function": function if known else ""})
+
+
+def unwritten(item: Item, error: NotAttempted) -> str:
+    """A stub's own text; in a hidden item only where it is one of the release."""
+    stub = re.fullmatch(r"TODO \w+: (\w+)", str(error))
+    if item.visibility == "hidden" and not (stub and is_released(stub[1])):
+        return "Not attempted yet."
+    return f"Not attempted yet ({error})."
+
+
+def is_released(function: str) -> bool:
+    """Whether a stub of this name is in the release."""
+    return any(released_arguments(f"{path.stem}.{function}") is not None for path in RELEASED.glob("*.py"))
 
 
 def outcome(error: BaseException) -> str:
@@ -72,9 +124,12 @@ def student_error(error: StudentError) -> str:
     return "\n".join(lines)
 
 
-def missing_function(error: StudentError) -> str:
+def missing_function(error: StudentError, hidden: bool = False) -> str:
     """The function was renamed or removed: give the signature that is expected."""
     name = error.call.target if error.call.op != "scenario" else error.message
+    if hidden:
+        told = signature(name) if released_arguments(name) is not None else "a function of the assignment"
+        return f"Expected: {told}\nCame:     no function of that name"
     came = "no function of that name"
     module = name.split(".")[0]
     near = [each for each in error.near if released_arguments(f"{module}.{each}") is None]

@@ -167,8 +167,8 @@ class GradingPlugin:
         """A stub was reached: one of this task, or one of another task, which this one's code calls."""
         found = re.fullmatch(r"TODO (\w+): (\w+)", str(error)) if error.called else None
         task = found and next((each for each in self.full_rubric.tasks if each.id == found[1]), None)
-        if task is None or task is self.full_rubric.task_of(entry.id):
-            return self.new_result(entry, "not_attempted", f"Not attempted yet ({error}).")
+        if task is None or task is self.full_rubric.task_of(entry.id) or not messages.is_released(found[2]):
+            return self.new_result(entry, "not_attempted", messages.unwritten(entry, error))
         message = f"Not run to its end: it calls {found[2]} of Task {task.number}, which is still to be written."
         return self.new_result(entry, "blocked", message)
 
@@ -240,6 +240,8 @@ class GradingPlugin:
 
     def finish(self, result: ItemResult) -> None:
         self.results[result.id] = result
+        for kept in (self.students, self.workers):  # with all values that came; they are looked at no more
+            kept.pop(result.id, None)
         self.on_item(result)
 
 
