@@ -4,7 +4,7 @@ import torch
 from assignment.provided.datasets import CIFAR_MEAN, CIFAR_STD
 from autograder import measure
 from autograder.diagnosis import Near
-from autograder.misconceptions import misconception, observer
+from autograder.misconceptions import alteration, misconception, observer
 from solutions.augmentations import (
     _blur_matrix,
     _chosen,
@@ -545,13 +545,25 @@ def _what_happened(views: torch.Tensor, options: dict[str, torch.Tensor]) -> lis
     return [names[i] for i in found.unique().tolist()]
 
 
+def _extremes(transform, images: torch.Tensor, options: dict[str, torch.Tensor]) -> dict:
+    """What happened where nothing is left to chance, in a few batches: one alone may have been lucky."""
+    facts = {}
+    for p in (0.0, 1.0):
+        batches = [_read(transform(images, p=p), images, lambda views: views) for _ in range(8)]
+        odd = [each for each in batches if not isinstance(each, torch.Tensor)]
+        repeated = {name: each.repeat(8, 1, 1, 1) for name, each in options.items()}
+        facts[f"p = {p:g}"] = odd[0] if odd else _what_happened(torch.cat(batches), repeated)
+    return facts
+
+
 def _share(batches: list[torch.Tensor]) -> str | Near:
     """How often something happened (one bool an image): a share, or that it happened to whole batches."""
     happened = torch.stack(batches)  # (batches, images)
     if bool((happened == happened[:, :1]).all()):
         found = happened[:, 0]
         return "always" if found.all() else "to all or none of a batch" if found.any() else "never"
-    return Near(float(happened.double().mean()), SLACK)
+    seen = happened[happened.any(dim=1)]  # where σ is the same for a batch, it may be too small to be seen in any
+    return Near(float(seen.double().mean()), SLACK)
 
 
 def _shares(transform, images: torch.Tensor, happened) -> dict:
@@ -573,8 +585,7 @@ def observe_flip(student):
     images = _random(ROWS, 3, 4, 4)
     options = {"as it was": images, "mirrored": images.flip(-1), "upside down": images.flip(-2), "turned": images.flip(-2, -1)}
     flip = student.augmentations.random_flip
-    happened = {f"p = {p:g}": _read(flip(images, p=p), images, lambda views: _what_happened(views, options)) for p in (0.0, 1.0)}
-    return happened | _shares(flip, images, _moved(images))
+    return _extremes(flip, images, options) | _shares(flip, images, _moved(images))
 
 
 @observer("augmentations.random_grayscale")
@@ -585,8 +596,7 @@ def observe_grayscale(student):
     for name, each in weights.items():
         options[name] = (images * torch.tensor(each).view(3, 1, 1)).sum(dim=1, keepdim=True).expand_as(images)
     gray = student.augmentations.random_grayscale
-    happened = {f"p = {p:g}": _read(gray(images, p=p), images, lambda views: _what_happened(views, options)) for p in (0.0, 1.0)}
-    return happened | _shares(gray, images, _moved(images))
+    return _extremes(gray, images, options) | _shares(gray, images, _moved(images))
 
 
 @observer("augmentations.random_blur")
@@ -594,26 +604,29 @@ def observe_blur(student):
     points = torch.zeros(ROWS, 3, 7, 7)
     points[:, :, 3, 3] = 1.0
     blur = student.augmentations.random_blur
-    always = [_read(blur(points, p=1.0), points, _kernels) for _ in range(4)]
-    facts = {"p = 0": _read(blur(points, p=0.0), points, lambda views: _what_happened(views, {"as it was": points}))}
-    facts["kernel"] = [each for each in always if not isinstance(each, tuple)] or sorted({each for one in always for each in one[0]})
-    if all(isinstance(each, tuple) for each in always):
-        centers = torch.stack([each[1] for each in always])
-        one = (centers.amax(dim=1) - centers.amin(dim=1)).max() < ROUNDED
-        # The deviation of the center's weight is .3.
-        facts["σ"] = "the same for all of a batch" if one else Near(float(centers.mean()), 5 * 2**0.5 * 0.3 / centers.numel() ** 0.5)
+    calm = [_read(blur(points, p=0.0), points, lambda views: bool(_moved(points)(views).any())) for _ in range(4)]
+    facts = {"blurred with p = 0": calm if not all(isinstance(each, bool) for each in calm) else any(calm)}
+    batches = [_read(blur(points), points, lambda views: views) for _ in range(8)]
+    if all(isinstance(each, torch.Tensor) for each in batches):
+        facts |= _kernels(batches)
     return facts | _shares(blur, points, lambda views: views[:, 0, 3, 3] < 1 - ROUNDED)
 
 
-def _kernels(views: torch.Tensor) -> tuple[list[str], torch.Tensor]:
-    """The kinds of kernels that blurred a point, and the weight of its center for each image."""
+def _kernels(batches: list[torch.Tensor]) -> dict:
+    """What the kernels that blurred a point are, and whether those of a batch have the same σ."""
+    visible = [each[each[:, 0, 3, 3] < 1 - ROUNDED] for each in batches]
+    alike = all(each[:, 0, 3, 3].max() - each[:, 0, 3, 3].min() < ROUNDED for each in visible if len(each))
+    views = torch.cat(visible)
+    if not len(views):
+        return {"kernel": "not seen"}
     inner = views[:, :, 2:5, 2:5]
     center, side, corner = views[:, 0, 3, 3], views[:, 0, 3, 4], views[:, 0, 4, 4]
-    whole = ((views.sum(dim=(2, 3)) - 1).abs() < 0.05).all() and ((inner.sum(dim=(2, 3)) - 1).abs() < 0.05).all()
-    box = (inner - 1 / 9).abs().amax(dim=(1, 2, 3)) < 0.01
-    gauss = ((corner * center - side**2).abs() < 0.01) & (center > 0.12)
-    kinds = ["box" if is_box else "Gaussian" if is_gauss else "other" for is_box, is_gauss in zip(box.tolist(), gauss.tolist())]
-    return sorted(set(kinds)) if whole else ["other"], center
+    whole = [(each.sum(dim=(2, 3)) - 1).abs().max() < 0.05 for each in (views, inner)]  # none is lost, none lies outside
+    box = (inner - 1 / 9).abs().max() < 0.01
+    gauss = (corner * center - side**2).abs().max() < 0.01 and center.min() > 0.12
+    facts = {"kernel": "box" if box else "Gaussian" if gauss and all(whole) else "other"}
+    # The weight of the center deviates by .25 among those that are visible, of which there are about 110.
+    return facts | {"σ": "the same for all of a batch" if alike else Near(float(center.mean()), 5 * 2**0.5 * 0.25 / 110**0.5)}
 
 
 # Crops
@@ -626,7 +639,7 @@ def observe_crop(student):
     facts = {
         "shape of small ones": _read(crop(small), small, lambda views: "as it was"),
         "which way": [each if isinstance(each, list) else each[0] for each in batches],
-        "area of a quarter": _read(crop(images, scale=(0.25, 0.25)), images, _mean_area),
+        "a quarter of the area": _areas([_read(crop(images, scale=(0.25, 0.25)), images, lambda views: views) for _ in range(3)]),
     }
     if all(isinstance(each, tuple) and each[0] != "other" for each in batches):
         facts |= _boxes([each[1] for each in batches])
@@ -642,12 +655,15 @@ def _upright(views: torch.Tensor) -> tuple[str, list[torch.Tensor]]:
     return "other", []
 
 
-def _mean_area(views: torch.Tensor) -> Near:
-    """Of crops that all have the same area, but for rounding to pixels (6 % of each side)."""
-    width, height, _, _ = measure.crop_boxes(views)
-    across, down, _, _ = measure.crop_boxes(views.mT)
-    area = torch.maximum((width * height).abs(), (across * down).abs())  # whichever way they lie
-    return Near(float(area.mean()), 0.05)
+def _areas(batches: list) -> str | Near:
+    """The area of crops that should all have the same, whichever way they lie."""
+    if not all(isinstance(each, torch.Tensor) for each in batches):
+        return "of another shape"
+    views = torch.cat(batches)
+    areas = [width * height for width, height, _, _ in (measure.crop_boxes(each) for each in (views, views.mT))]
+    area = torch.maximum(*(each.abs() for each in areas))
+    # Rounding to pixels is .06 of each side, a deviation of .01; areas from .2 to 1 have one of .2.
+    return "varied" if area.std() > 0.08 else Near(float(area.mean()), 0.05)
 
 
 def _boxes(batches: list[list[torch.Tensor]]) -> dict:
@@ -687,20 +703,20 @@ def observe_jitter(student):
 
 def _draws(jitter, kept: str, color: tuple[float, float, float]) -> dict:
     """What one property does alone to images of one color, the right half brighter for the contrast."""
-    images = torch.tensor(color).view(3, 1, 1).repeat(40, 1, 4, 4)
+    images = torch.tensor(color).view(3, 1, 1).repeat(20, 1, 4, 4)
     if kept == "contrast":
         images[:, :, :, 2:] = 0.6
     off = {name: 0.0 for name in ("brightness", "contrast", "saturation", "hue") if name != kept}
-    batches = [_read(jitter(images, **off), images, lambda views: views) for _ in range(4)]
+    batches = [_read(jitter(images, **off), images, lambda views: views) for _ in range(8)]
     odd = [each for each in batches if not isinstance(each, torch.Tensor)]
     if odd:
         return {"shape": odd[0]}
-    views = torch.stack(batches)  # (4, 40, 3, 4, 4)
+    views = torch.stack(batches)  # (8, 20, 3, 4, 4)
     halves = views[..., :2], views[..., 2:]
     if max(float((each.amax(dim=(3, 4)) - each.amin(dim=(3, 4))).max()) for each in halves) > ROUNDED:
         return {"drawn": "within an image"}
-    left, right = (each[..., 0, 0] for each in halves)  # (4, 40, 3)
-    found, width = _strengths(kept, left, right)  # (4, 40)
+    left, right = (each[..., 0, 0] for each in halves)  # (8, 20, 3)
+    found, width = _strengths(kept, left, right)  # (8, 20)
     around = {"around": _pivot(left, found)} if kept == "contrast" else {}
     if bool((found.amax(dim=1) - found.amin(dim=1) < 0.05 * width).all()):
         neutral = 0.0 if kept == "hue" else 1.0
@@ -739,7 +755,8 @@ def _pivot(left: torch.Tensor, factor: torch.Tensor) -> str:
 
 @observer("augmentations.augment")
 def observe_augment(student):
-    black, noise = torch.zeros(4, 32, 32, 3, dtype=torch.uint8), (255 * _random(48, 32, 32, 3)).to(torch.uint8)
+    black = torch.zeros(4, 32, 32, 3, dtype=torch.uint8)
+    noise = (255 * _random(48, 32, 32, 3)).to(torch.uint8)
     split = black.repeat(50, 1, 1, 1)  # dark on the left, bright and red on the right
     split[:, :, 16:] = torch.tensor([200, 100, 60], dtype=torch.uint8)
     flat = torch.tensor([160, 90, 80], dtype=torch.uint8).repeat(200, 32, 32, 1)
@@ -747,18 +764,29 @@ def observe_augment(student):
     def found(images: torch.Tensor, reader):
         return _read(student.augmentations.augment(images), images.permute(0, 3, 1, 2), reader)
 
-    facts = {"black": found(black, _one_color)}
-    is_last = isinstance(facts["black"], list) and isinstance(facts["black"][0], Near) and facts["black"][0].value < -ROUNDED
+    facts = {"normalized": found(black, _normalization)}
+    if facts["normalized"] not in [*NORMALIZATIONS]:
+        return facts
+    mean, std = NORMALIZATIONS[facts["normalized"]]
     for name, images, reader in (("noise", noise, _levels), ("split", split, _sides), ("flat", flat, _colors)):
-        facts[name] = found(images, lambda views: reader(views * STD + MEAN if is_last else views))
+        facts[name] = found(images, lambda views: reader(views * std + mean))
     return facts
 
 
-def _one_color(views: torch.Tensor) -> list[Near] | str:
-    """The color that all pixels have."""
-    color = views[0, :, 0, 0]
-    alike = (views - color.view(3, 1, 1)).abs().max() < ROUNDED
-    return [Near(float(each), ROUNDED) for each in color] if alike else "no single color"
+NORMALIZATIONS = {
+    "once": (MEAN, STD),
+    "twice": (MEAN + STD * MEAN, STD * STD),
+    "never, or too early": (torch.zeros(3, 1, 1), torch.ones(3, 1, 1)),
+    "with mean and deviation swapped": (STD, MEAN),
+}
+
+
+def _normalization(views: torch.Tensor) -> str:
+    """How black images were normalized: they are black in every view."""
+    for name, (mean, std) in NORMALIZATIONS.items():
+        if (views * std + mean).abs().max() < ROUNDED * std.min():
+            return name
+    return f"in another way: {[round(float(each), 1) for each in views.mean(dim=(0, 2, 3))]}"
 
 
 def _levels(views: torch.Tensor) -> dict:
@@ -771,14 +799,14 @@ def _sides(views: torch.Tensor) -> dict:
     """How the edge of images lies that are dark on the left: shares of 200 views."""
     gray = views.mean(dim=1)  # (N, H, W)
     across, down = (gray.mean(dim=each).diff(dim=1).abs().amax(dim=1) for each in (1, 2))
-    if float((down > across).double().mean()) > 0.5:
-        return {"edge": "lying"}
+    lying = float((down > across).double().mean()) > 0.5
+    gray = gray.mT if lying else gray
     left, right = gray[:, :, 1].mean(1), gray[:, :, -2].mean(1)
     seen = (left - right).abs() > 0.2 * gray.max()  # both sides are in the crop
     bright = (gray > gray.amax(dim=(1, 2), keepdim=True) / 2).double().mean(dim=(1, 2))
     moved = ((bright - 0.5).abs() > 2.5 / 32)[seen]
     return {
-        "edge": "standing",
+        "edge": "lying" if lying else "standing",
         "mirrored": _often((left > right)[seen]),
         "moved": _often(moved),
     }
@@ -819,13 +847,14 @@ def observe_two_views(student):
     views = [_read(each, stored, lambda view: view) for pair in pairs for each in pair]
     if odd := [each for each in views if not isinstance(each, torch.Tensor)]:
         return {"views": odd[0]}
-    view, other, again, _ = views
-    plain = (stored / 255 - MEAN) / STD
+    plain = [_what_happened(each, {"plain": (stored / 255 - MEAN) / STD}) == ["plain"] for each in views]
+    again = [bool((one - two).abs().max() < 1e-6) for one, two, same in zip(views[:2], views[2:], plain) if not same]
+    view, other = views[:2]
     return {
         "rows in place": [_in_place(each) for each in views[:2]],
-        "how many not augmented": sum(_what_happened(each, {"plain": plain}) == ["plain"] for each in views[:2]),
+        "how many not augmented": sum(plain[:2]),
         "second from first": _what_happened(other[10:], {"equal": view[10:], "mirrored": view[10:].flip(-1)}),
-        "the same at the next call": bool((again - view).abs().max() < 1e-6),
+        "the same at the next call": any(again),
     }
 
 
@@ -833,3 +862,187 @@ def _in_place(view: torch.Tensor) -> bool:
     """Whether the first ten rows, and no others, are dark, by whatever means they were normalized."""
     level = view.mean(dim=(1, 2, 3))
     return bool(level[:10].max() < level[10:].min())
+
+
+# Combinations. A transform that sees the batch as one image of many channels draws once.
+
+
+@alteration("augmentations.random_flip", "one draw for the batch")
+def and_flip_once(version):
+    def random_flip(images, p=0.5):
+        return version(images.reshape(1, -1, *images.shape[2:]), p).view_as(images)
+
+    return random_flip
+
+
+@alteration("augmentations.random_flip", "p and 1 − p swapped")
+def and_flip_swapped(version):
+    def random_flip(images, p=0.5):
+        return version(images, 1 - p)
+
+    return random_flip
+
+
+@alteration("augmentations.random_flip", "vertical instead of horizontal")
+def and_vertical(version):
+    def random_flip(images, p=0.5):
+        return version(images.mT, p).mT
+
+    return random_flip
+
+
+@alteration("augmentations.random_flip", "input changed in place")
+def and_flip_in_place(version):
+    def random_flip(images, p=0.5):
+        return images.copy_(version(images, p))
+
+    return random_flip
+
+
+@alteration("augmentations.random_flip", "p ignored")
+def and_flip_p_ignored(version):
+    def random_flip(images, p=0.5):
+        return version(images)
+
+    return random_flip
+
+
+@alteration("augmentations.random_grayscale", "one draw for the batch")
+def and_gray_once(version):
+    def random_grayscale(images, p=0.2):
+        return version(images, 1.0) if torch.rand(()) < p else version(images, 0.0)
+
+    return random_grayscale
+
+
+@alteration("augmentations.random_grayscale", "p and 1 − p swapped")
+def and_gray_swapped(version):
+    def random_grayscale(images, p=0.2):
+        return version(images, 1 - p)
+
+    return random_grayscale
+
+
+@alteration("augmentations.random_grayscale", "weights in the order BGR")
+def and_bgr_weights(version):
+    def random_grayscale(images, p=0.2):
+        return version(images.flip(1), p).flip(1)
+
+    return random_grayscale
+
+
+@alteration("augmentations.random_blur", "one draw for the batch")
+def and_blur_once(version):
+    def random_blur(images, p=0.5):
+        return version(images.reshape(1, -1, *images.shape[2:]), p).view_as(images)
+
+    return random_blur
+
+
+@alteration("augmentations.random_blur", "one σ for the batch")
+def and_one_sigma(version):
+    def random_blur(images, p=0.5):
+        blurred = version(images.reshape(1, -1, *images.shape[2:]), 1.0).view_as(images)
+        return torch.where(torch.rand(len(images), 1, 1, 1) < p, blurred, images)
+
+    return random_blur
+
+
+@alteration("augmentations.random_blur", "p and 1 − p swapped")
+def and_blur_swapped(version):
+    def random_blur(images, p=0.5):
+        return version(images, 1 - p)
+
+    return random_blur
+
+
+@alteration("augmentations.color_jitter", "hue left alone")
+def and_no_hue(version):
+    def color_jitter(images, brightness=0.4, contrast=0.4, saturation=0.2, hue=0.1):
+        return version(images, brightness, contrast, saturation, 0.0)
+
+    return color_jitter
+
+
+@alteration("augmentations.color_jitter", "contrast around 0")
+def and_contrast_around_zero(version):
+    def color_jitter(images, brightness=0.4, contrast=0.4, saturation=0.2, hue=0.1):
+        images = version(images, brightness, 0.0, saturation, hue)
+        return (images * _factor(images, contrast)).clamp(0, 1)
+
+    return color_jitter
+
+
+@alteration("augmentations.color_jitter", "contrast around .5")
+def and_contrast_around_half(version):
+    def color_jitter(images, brightness=0.4, contrast=0.4, saturation=0.2, hue=0.1):
+        images = version(images, brightness, 0.0, saturation, hue)
+        return (0.5 + (images - 0.5) * _factor(images, contrast)).clamp(0, 1)
+
+    return color_jitter
+
+
+@alteration("augmentations.random_resized_crop", "one draw for the batch")
+def and_crop_once(version):
+    def random_resized_crop(images, scale=(0.2, 1.0)):
+        return version(images.reshape(1, -1, *images.shape[2:]), scale).view_as(images)
+
+    return random_resized_crop
+
+
+@alteration("augmentations.random_resized_crop", "scale ignored")
+def and_scale_ignored(version):
+    def random_resized_crop(images, scale=(0.2, 1.0)):
+        return version(images)
+
+    return random_resized_crop
+
+
+@alteration("augmentations.random_resized_crop", "rows and columns exchanged")
+def and_transposed_crop(version):
+    def random_resized_crop(images, scale=(0.2, 1.0)):
+        return version(images, scale).mT
+
+    return random_resized_crop
+
+
+@alteration("augmentations.augment", "normalized twice")
+def and_normalized_twice(version):
+    def augment(images):
+        return _normalize(version(images))
+
+    return augment
+
+
+@alteration("augmentations.augment", "channels read as BGR")
+def and_bgr(version):
+    def augment(images):
+        return version(torch.as_tensor(images).flip(-1))
+
+    return augment
+
+
+@alteration("augmentations.augment", "rows and columns exchanged")
+def and_transposed(version):
+    def augment(images):
+        return version(torch.as_tensor(images).transpose(1, 2))
+
+    return augment
+
+
+@alteration("augmentations.two_views", "rows in another order")
+def and_shuffled(version):
+    def two_views(images):
+        view, other = version(images)
+        return view, other[torch.randperm(len(other))]
+
+    return two_views
+
+
+@alteration("augmentations.two_views", "seed set inside")
+def and_seeded(version):
+    def two_views(images):
+        torch.manual_seed(0)
+        return version(images)
+
+    return two_views
