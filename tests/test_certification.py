@@ -8,7 +8,7 @@ import pytest
 
 from autograder import misconceptions, rubric
 from autograder.commands.certify import HERE, PAGE, RESULTS
-from autograder.proofs.certification import results
+from autograder.proofs.certification import judging, results
 from autograder.proofs.variants import variants
 
 COMMITTED = results.load(RESULTS)
@@ -44,6 +44,16 @@ def test_certifying_again_gives_the_same(kind, count):
     jobs = [job for job in results.work() if job.kind == kind]
     for job in random.Random(2026).sample(jobs, count):
         assert json.loads(json.dumps(job.perform())) == COMMITTED[job.key]
+
+
+@pytest.mark.slow
+def test_the_rubric_names_every_task_that_a_check_builds_on():
+    """Otherwise a mistake in one task could cost points in another."""
+    full = rubric.load()
+    for item in full.items():
+        reached = {judging.task_of(each) for each in judging.functions_reached(item.id) if each in misconceptions.nameable()}
+        named = {name.partition(".")[0] for name in (*item.requires, *item.uses)}
+        assert reached <= named | {full.task_of(item.id).id}, item.id
 
 
 def test_an_alteration_is_the_mistake_that_it_is_called_after():

@@ -87,12 +87,17 @@ def certify_variant(entry: Entry) -> Outcome:
 
 
 def run_items(entries: list[Entry]) -> Iterator[tuple[str, BaseException | None, Student | None]]:
-    """Every item that is not passed, with the error (None: blocked by what it requires) and the student that made it."""
+    """Every item that is not passed, with the error (None: blocked) and the student that made it.
+
+    An item of another task is not run where it uses something that is lost: pass or fail, no points are lost by it there.
+    """
     lost: set[str] = set()
     shared: dict = {}
     with mutants.package_with(entries) as package, harness.one_thread():
+        own = {task_of(entry.target) for entry in entries}
         for item in items_reaching({entry.target for entry in entries}):
-            if lost & names_of(item.requires):
+            blocks = item.requires if full_rubric().task_of(item.id).id in own else (*item.requires, *item.uses)
+            if lost & names_of(blocks):
                 lost.add(item.id)
                 yield item.id, None, None
                 continue
