@@ -1,7 +1,7 @@
 """What checks work out from a submission's outputs: which convention a value follows, what was drawn for a view."""
 import torch
 
-from autograder import expect
+from autograder import expect, limits
 
 
 def one_of(value, options: dict[str, float], *, rtol: float, atol: float, what: str) -> str:
@@ -28,18 +28,10 @@ def gradients(value, shapes: list[tuple], *, what: str, names: tuple[str, ...]) 
 # What was drawn for a view, read from images made for it.
 
 
-def enough(count: int, n: int, p: float) -> bool:
-    """Whether `count` of `n` independent draws fits a probability p: within 5.5 standard deviations.
-
-    For n ≥ 100 and p in .2….8 a right submission is refused with a probability below 1e-6 (exact binomial tails).
-    """
-    return abs(count - n * p) <= 5.5 * (n * p * (1 - p)) ** 0.5
-
-
 def frequency(happened: torch.Tensor, p: float, what: str) -> None:
     """`happened`, one bool an image, has probability p for each image on its own."""
     n, count = len(happened), int(happened.sum())
-    expect.true(enough(count, n, p), f"{what} for about {p:.0%} of the images, drawn for each on its own",
+    expect.true(limits.count_fits(count, n, p, what), f"{what} for about {p:.0%} of the images, drawn for each on its own",
                 f"{count} of {n}")  # fmt: skip
 
 
@@ -51,7 +43,8 @@ def uniform(draws: torch.Tensor, low: float, high: float, slack: float, what: st
     expect.true(inside, wanted, f"{what} between {smallest:.3g} and {largest:.3g}")
     quarter = ((draws - low) / (high - low) * 4).floor().clamp(0, 3).long()
     counts = torch.bincount(quarter, minlength=4)
-    even = all(enough(int(count), len(draws), 0.25) for count in counts)
+    quarters = [f"{what}, {name} quarter" for name in ("first", "second", "third", "fourth")]
+    even = all(limits.count_fits(int(count), len(draws), 0.25, name) for count, name in zip(counts, quarters))
     expect.true(even, f"{wanted}, drawn evenly for each image on its own", f"{counts.tolist()} in the four quarters")
 
 

@@ -2,18 +2,15 @@
 
 import importlib
 import tomllib
-from types import SimpleNamespace
 
 import pytest
 
-from autograder.checks.hidden import thresholds
 from autograder.expect import Mismatch
 from autograder.misconceptions import entries
 from autograder.proofs import harness
+from autograder.proofs.calibration.items import NO_VARIANCE, OTHER_IMAGES, UNTRAINED, known_mistakes
 from autograder.proofs.variants import variants
 from autograder.student import StudentError
-from autograder.worker import scenarios
-from benchmarks.thresholds import METHODS
 
 POINTS = {"training": 12, "representations": 8}
 TASKS = {"training": "training", "evaluation": "representations"}  # by module; its `retrieve` is task 5
@@ -97,15 +94,11 @@ def test_thresholds_accept_other_conventions(entry, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["untrained", "no variance term", "views of other images"])
-def test_thresholds_tell_wrong_training(name):
-    images, train_y, held_out, held_out_y = thresholds.data()
-    package = SimpleNamespace(function=lambda target: METHODS[name])
-    with harness.one_thread():
-        found = scenarios.train_on_shapes(package, images, held_out, thresholds.SETTINGS, thresholds.OPTIONS)
-    assert thresholds.accuracy(found, train_y, held_out_y) < thresholds.MIN_ACCURACY
-    if name != "views of other images":  # not a collapse
-        assert thresholds.spread(found["embeddings"]) < thresholds.MIN_SPREAD
+@pytest.mark.parametrize("name", [UNTRAINED, NO_VARIANCE, OTHER_IMAGES])
+def test_thresholds_tell_wrong_training(name, tmp_path):
+    with harness.package_with(tmp_path, known_mistakes()[name]) as package:
+        found = threshold_failures(package)
+    assert found == ({"representations.probe_accuracy"} if name == OTHER_IMAGES else set(THRESHOLDS))
 
 
 def test_a_failed_training_run_is_not_repeated(tmp_path):

@@ -4,18 +4,13 @@ import functools
 
 import torch
 
-# Measured on `features(seed)`, seeds 0 to 9 of the reference and 0 to 2 of each mistake, smallest to largest:
-#                              precision of the 5 nearest   of the 5 farthest   agreement of 3 mined
-#   reference                  .922 to .974                 .008 to .064        .958 to .970
-#   cosine instead of ℓ2       .952 to .966                 -                   .959 to .968 (other items catch it)
-#   dot products               .346 to .440                 -                   .356 to .448
-#   indices within a batch     -                            -                   .203 to .218 (batches of 256)
-#   order of the rows lost     .092 to .116                 .092 to .116        .094 to .107
-#   nearest for farthest       .024 to .030                 .950 to .964        .028 to .034
-# One neighbor short or the query itself in the list is told before: the shape, or the index.
-MIN_PRECISION = 0.8
-MAX_FARTHEST = 0.06  # seed 0, the one in use, has .024
-MIN_AGREEMENT = 0.8
+from autograder import limits
+
+# What the reference and mistakes have: docs/calibration.md. One neighbor short or the query itself in the list is told before:
+# the shape, or the index.
+MIN_PRECISION = limits.at_least(0.8, "precision of the 5 nearest", "share")
+MAX_FARTHEST = limits.at_most(0.06, "precision of the 5 farthest", "share")
+MIN_AGREEMENT = limits.at_least(0.8, "agreement of the mined neighbors", "share")
 
 
 @functools.cache

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from autograder import downstream, expect
+from autograder import downstream, expect, limits
 
 
 def groups(seed: int, k: int, dim: int, apart: float, n: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -22,22 +22,22 @@ def groups(seed: int, k: int, dim: int, apart: float, n: int) -> tuple[torch.Ten
 #   k-means++ by hand, 3 starts  1.13 - 1.22  1 start     1.41 - 1.81     (.09 of a log: 2.4 is 5 deviations away)
 #   random rows, 10 starts       1.36 - 1.52  3 starts    1.93 - 2.13     1 start              2.97 - 3.69
 #   the first k rows             3.22
-MAX_RATIO = 2.4
+MAX_RATIO = limits.at_most(2.4, "inertia, relative to that of the groups", "log")
 SETS = 40
 
 
 @pytest.mark.item("clustering.optimum")
-def test_optimum(student):
+def test_optimum(student, seed=0):
     logs = []
-    for seed in range(SETS):
-        x, rows = groups(seed, 10, 6, 6.0, 120)
+    for number in range(SETS * seed, SETS * (seed + 1)):
+        x, rows = groups(number, 10, 6, 6.0, 120)
         # Whether centers are means is another item's question.
-        labels, means = downstream.clusters(student.clustering.kmeans(x, k=10, seed=seed), x, 10, math.inf)
+        labels, means = downstream.clusters(student.clustering.kmeans(x, k=10, seed=number), x, 10, math.inf)
         best = torch.stack([x[rows == j].double().mean(dim=0) for j in range(10)])
         logs.append(math.log(downstream.inertia(x, labels, means) / downstream.inertia(x, rows, best)))
     ratio = math.exp(sum(logs) / SETS)
-    wanted = f"at most {MAX_RATIO} times the smallest inertia, in the mean over {SETS} sets of ten groups"
-    expect.true(ratio <= MAX_RATIO, wanted, f"{ratio:.3g} times the smallest")
+    wanted = f"at most {MAX_RATIO.value} times the smallest inertia, in the mean over {SETS} sets of ten groups"
+    MAX_RATIO.check(ratio, wanted, f"{ratio:.3g} times the smallest")
 
 
 # What more steps save, in the mean over the data sets: the inertia before relative to that after. 12 runs each:
@@ -45,7 +45,7 @@ def test_optimum(student):
 #   MiniBatchKMeans               1.00 - 1.02  one step  1.04 - 1.30      columns scaled      1.57 - 1.78
 #   in two principal components   1.07 - 1.09  rows of length 1  1.44 - 1.54   on a t-SNE map 1.05
 #   agglomerative                 1.06         medians   1.006 - 1.04 (their centers are no means)
-MAX_SAVED = 1.035
+MAX_SAVED = limits.at_most(1.035, "inertia before more steps, relative to that after", "log")
 SCALE = torch.tensor([1.0, 5.0, 0.2, 2.0, 1.0, 0.5])
 OVERLAPPING = (  # groups(seed, k, dim, apart, n), and factors of the columns
     (20, 4, 6, 1.0, 150, SCALE), (21, 7, 6, 1.0, 200, 0.01), (22, 10, 6, 1.0, 160, SCALE),
@@ -54,16 +54,17 @@ OVERLAPPING = (  # groups(seed, k, dim, apart, n), and factors of the columns
 
 
 @pytest.mark.item("clustering.overlap")
-def test_overlap(student):
+def test_overlap(student, seed=0):
     saved = []
-    for seed, k, dim, apart, n, factor in OVERLAPPING:
-        x = groups(seed, k, dim, apart, n)[0] * factor
+    for number, k, dim, apart, n, factor in OVERLAPPING:
+        number += 100 * seed
+        x = groups(number, k, dim, apart, n)[0] * factor
         # k-means that stops a little early leaves its centers up to .04 beside the means.
-        labels, means = downstream.clusters(student.clustering.kmeans(x, k=k, seed=seed), x, k, 0.1)
+        labels, means = downstream.clusters(student.clustering.kmeans(x, k=k, seed=number), x, k, 0.1)
         saved.append(downstream.inertia(x, labels, means) / downstream.inertia(x, *converged(x, means)))
     mean = sum(saved) / len(saved)
-    wanted = f"clusters of which more steps lower the inertia by at most {MAX_SAVED - 1:.1%}"
-    expect.true(mean <= MAX_SAVED, wanted, f"{1 - 1 / mean:.1%}")
+    wanted = f"clusters of which more steps lower the inertia by at most {MAX_SAVED.value - 1:.1%}"
+    MAX_SAVED.check(mean, wanted, f"{1 - 1 / mean:.1%}")
     x = torch.cat([groups(23, 1, 2, 0.0, 20)[0], torch.tensor([[900.0, 0.0], [0.0, 900.0]])])  # two rows far away
     labels, _ = downstream.clusters(student.clustering.kmeans(x, k=3), x, 3, 1e-3)
     alone = [int((labels == labels[row]).sum()) for row in (20, 21)]
@@ -89,36 +90,43 @@ def test_few_points(student):
         downstream.mapped(student.clustering.project_with_centers(x, x[:k] + 0.1, seed=1), n, k)
 
 
+# t-SNE keeps the neighborhoods of eight groups in three dimensions. No plane can: what is linear in x (PCA, the first two
+# coordinates) is explained by x wholly; a map of t-SNE by .97 at most, at any perplexity from 2 to 60, and by .2 at a
+# small one from a random start.
+MAX_EXPLAINED = limits.at_most(0.995, "share of the map that is linear in x", "share")
+MIN_BESIDE = limits.at_least_of(7, 8, "centers beside a row of their own group")
+
+
 @pytest.mark.item("clustering.curved")
-def test_curved(student):
+def test_curved(student, seed=0):
     centers = torch.cat([9 * torch.eye(3), -9 * torch.eye(3), torch.tensor([[9.0, 9.0, 9.0], [-9.0, -9.0, 9.0]])])
-    x = (centers[:, None] + torch.randn(8, 10, 3, generator=torch.Generator().manual_seed(2))).flatten(0, 1)
-    points, centers_2d = downstream.mapped(student.clustering.project_with_centers(x, centers, seed=2), 80, 8)
-    # t-SNE keeps the neighborhoods of eight groups in three dimensions. No plane can: what is linear in x
-    # (PCA, the first two coordinates) is explained by x wholly; a map of t-SNE by .97 at most, at any perplexity
-    # from 2 to 60, and by .2 at a small one from a random start.
+    x = (centers[:, None] + torch.randn(8, 10, 3, generator=torch.Generator().manual_seed(2 + seed))).flatten(0, 1)
+    points, centers_2d = downstream.mapped(student.clustering.project_with_centers(x, centers, seed=2 + seed), 80, 8)
     design = torch.nn.functional.pad(x.double(), (0, 1), value=1.0)
     left = points - design @ torch.linalg.lstsq(design, points).solution
     explained = 1 - float(left.square().sum() / (points - points.mean(dim=0)).square().sum().clamp(min=1e-30))
     came = f"one of which x explains {explained:.3g}"
-    expect.true(explained < 0.995, "a map by t-SNE, which is not linear in x", came)
+    MAX_EXPLAINED.check(explained, "a map by t-SNE, which is not linear in x", came)
     nearest = torch.cdist(centers_2d, points).argmin(dim=1) // 10
     count = int((nearest == torch.arange(8)).sum())
-    expect.true(count >= 7, "every center next to a row of its own group", f"{count} of 8")
+    MIN_BESIDE.check(count, "every center next to a row of its own group", f"{count} of 8")
+
+
+# In one map, at any perplexity from 2 to 59, from either start: 10 to 33. At the mean of some rows' positions: 0 to .5.
+MIN_AWAY = limits.at_least(3, "distance of the centers from the rows, relative", "log")
 
 
 @pytest.mark.item("clustering.far_centers")
-def test_far_centers(student):
-    generator = torch.Generator().manual_seed(3)
+def test_far_centers(student, seed=0):
+    generator = torch.Generator().manual_seed(3 + seed)
     x = torch.randn(30, 3, generator=generator)
     centers = (40 * torch.eye(3)[:, None] + torch.randn(3, 10, 3, generator=generator)).flatten(0, 1)  # (30, 3)
-    points, centers_2d = downstream.mapped(student.clustering.project_with_centers(x, centers, seed=3), 30, 30)
-    # How far the centers stay from the rows, in units of the distance between neighboring rows. In one map, at any
-    # perplexity from 2 to 59, from either start: 10 to 33. At the mean of some rows' positions: 0 to .5.
+    points, centers_2d = downstream.mapped(student.clustering.project_with_centers(x, centers, seed=3 + seed), 30, 30)
+    # How far the centers stay from the rows, in units of the distance between neighboring rows.
     between = torch.cdist(points, points).fill_diagonal_(math.inf).amin(dim=1).median()
     away = float(torch.cdist(centers_2d, points).min() / between)
     wanted = "centers that lie far from all rows to do so in the map"
-    expect.true(away >= 3, wanted, f"one {away:.2g} times as far from a row as rows are from each other")
+    MIN_AWAY.check(away, wanted, f"one {away:.2g} times as far from a row as rows are from each other")
 
 
 ZERO = "a row with a = b = 0 scores 0"

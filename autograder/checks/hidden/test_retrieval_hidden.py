@@ -44,8 +44,8 @@ def test_duplicates(student):
 
 
 @pytest.mark.item("retrieval.precision")
-def test_precision(student):
-    x, labels = digits.features()
+def test_precision(student, seed=0):
+    x, labels = digits.features(seed)
     queries = digits.queries(labels)
     shares = []
     for farthest in (False, True):
@@ -53,5 +53,5 @@ def test_precision(student):
         found = lookup.indices(found, (len(queries), 5), len(x), what="retrieve(...)")
         expect.true((found != queries[:, None]).all(), "the query in neither list", "the query itself")
         shares.append(digits.precision(found, labels[queries], labels))
-    expect.true(shares[0] >= digits.MIN_PRECISION, f"a precision of {digits.MIN_PRECISION}", str(shares[0]))
-    expect.true(shares[1] <= digits.MAX_FARTHEST, f"at most {digits.MAX_FARTHEST}", str(shares[1]))
+    for limit, share, words in zip((digits.MIN_PRECISION, digits.MAX_FARTHEST), shares, ("a precision of", "at most")):
+        limit.check(share, f"{words} {limit.value}", str(share))

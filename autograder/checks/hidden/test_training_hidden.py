@@ -195,16 +195,10 @@ def test_last_batch(student):
 
 
 @pytest.mark.item("training.no_collapse")
-def test_no_collapse(student, reference, shared):
-    found = thresholds.trained(student, reference, shared)
+def test_no_collapse(student, reference, shared, seed=0):
+    found = thresholds.trained(student, reference, shared, seed)
     spread, rank = thresholds.spread(found["embeddings"]), thresholds.effective_rank(found["held_out"])
-    expect.true(
-        spread >= thresholds.MIN_SPREAD,
-        "embeddings of different images to differ",
-        f"a spread of {spread:.3f}",
-    )
-    expect.true(
-        rank >= thresholds.MIN_RANK,
-        "representations that use several directions",
-        f"an effective rank of {rank:.1f}",
+    thresholds.MIN_SPREAD.check(spread, "embeddings of different images to differ", f"a spread of {spread:.3f}")
+    thresholds.MIN_RANK.check(
+        rank, "representations that use several directions", f"an effective rank of {rank:.1f}"
     )

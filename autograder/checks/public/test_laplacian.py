@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from autograder import expect, measure
+from autograder import expect, limits, measure
 from autograder.student import NotAttempted, StudentError
 
 FLAT = torch.full((1, 32, 32, 3), 128, dtype=torch.uint8)
@@ -28,21 +28,24 @@ def same_features(found: torch.Tensor, expected: torch.Tensor, scale: float, wha
     expect.close(found, expected, rtol=0, atol=1e-3 * scale, what=what, note=note)
 
 
+# Two draws of the weights differ by about as much as two images do.
+MIN_CHANGE = limits.at_least(0.05, "difference of two seeds' features, relative", "log")
+
+
 @pytest.mark.item("laplacian.features")
-def test_features(student):
-    images = noise(5, 0)
-    what = "random_features(images, dim=6, seed=1)"
-    found = features_of(student.laplacian.random_features(images, dim=6, seed=1), 5, 6, what)
+def test_features(student, seed=0):
+    images, one, two = noise(5, seed), 2 * seed + 1, 2 * seed + 2
+    what = f"random_features(images, dim=6, seed={one})"
+    found = features_of(student.laplacian.random_features(images, dim=6, seed=one), 5, 6, what)
     scale = float(found.std(dim=0).mean())
     expect.true(scale > 0, f"{what} to differ from image to image", "equal rows")
-    again = features_of(student.laplacian.random_features(images.numpy(), dim=6, seed=1), 5, 6, what)
+    again = features_of(student.laplacian.random_features(images.numpy(), dim=6, seed=one), 5, 6, what)
     same_features(again, found, scale, what, "what the first call with this seed gave")
-    other = features_of(student.laplacian.random_features(images, dim=6, seed=2), 5, 6, "random_features(...)")
-    # Two draws of the weights differ by about as much as two images do.
-    differ = (other - found).abs().mean() > 0.05 * scale
-    expect.true(differ, "other features for seed=2 than for seed=1", "the same")
+    other = features_of(student.laplacian.random_features(images, dim=6, seed=two), 5, 6, "random_features(...)")
+    change = float((other - found).abs().mean()) / scale
+    MIN_CHANGE.check(change, f"other features for seed={two} than for seed={one}", "the same")
     for rows, company in (([2], "alone"), ([4, 3, 2, 1, 0], "in another order"), ([0, 0, 0, 1], "among copies")):
-        part = student.laplacian.random_features(images[rows], dim=6, seed=1)
+        part = student.laplacian.random_features(images[rows], dim=6, seed=one)
         part = features_of(part, len(rows), 6, "random_features(...)")
         note = f"as before; these images are {company}"
         same_features(part, found[rows], scale, f"the features of images {rows}", note)
