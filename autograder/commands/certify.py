@@ -73,8 +73,11 @@ def kept(certification) -> dict:
 
 def perform(todo: list, results: dict, jobs: int, console: Console, keep) -> None:
     """Run the jobs in processes of their own, and take in each result as it comes."""
+    from autograder.proofs.certification import judging
     from solutions.reproduce.progress import Steps
 
+    with console.status("Tracing which checks reach which functions ..."):
+        judging.functions_reached()
     pool = ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"))
     try:
         with Steps(console) as steps:

@@ -10,7 +10,9 @@ grading. Only those items run whose check reaches the function on the reference:
 import contextlib
 import dataclasses
 import functools
+import hashlib
 import itertools
+import json
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -18,9 +20,13 @@ from pathlib import Path
 from autograder import diagnosis, misconceptions, rubric
 from autograder.misconceptions import Entry, mutants
 from autograder.proofs import harness
+from autograder.report import write_atomically
 from autograder.rubric import Item
 from autograder.student import LocalChannel, NotAttempted, Student
 from autograder.tasks import task_id
+
+
+KEPT = mutants.SOLUTIONS.parent / "build" / "certification"
 
 
 @dataclasses.dataclass
@@ -179,17 +185,32 @@ def pairs(top: str) -> list[Pair]:
 
 def items_reaching(targets: set[str]) -> list[Item]:
     """The items, in the rubric's order, whose check calls one of the functions on the reference."""
-    return [item for item in full_rubric().items() if functions_reached(item.id) & targets]
+    reached = functions_reached()
+    return [item for item in full_rubric().items() if targets & set(reached[item.id])]
 
 
 @functools.cache
-def functions_reached(item: str) -> frozenset[str]:
-    """The functions of the reference that run, one calling the other, when this item's check does."""
+def functions_reached() -> dict[str, list[str]]:
+    """By item: the functions of the reference that run, one calling the other, when its check does.
+
+    This takes a minute, so it is kept until a check or the reference changes.
+    """
+    digest = hashlib.sha256()
+    for path in sorted([*mutants.SOLUTIONS.glob("*.py"), *harness.CHECKS.rglob("*.py")]):
+        digest.update(path.read_bytes())
+    kept = KEPT / f"reached-{digest.hexdigest()[:16]}.json"
+    if not kept.exists():
+        found = {item.id: sorted(reached_by(item.id)) for item in full_rubric().items()}
+        write_atomically(kept, json.dumps(found))
+    return json.loads(kept.read_text(encoding="utf-8"))
+
+
+def reached_by(item: str) -> set[str]:
     with traced() as reached, harness.one_thread():
         error, _ = harness.run_check(check_of(item), "solutions")
     if error is not None:
         raise RuntimeError(f"the reference fails {item}: {error!r}")
-    return frozenset(reached)
+    return reached
 
 
 @contextlib.contextmanager
