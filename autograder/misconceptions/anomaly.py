@@ -3,29 +3,14 @@
 import numpy as np
 import torch
 
-from autograder.misconceptions import misconception, probe
+from autograder import downstream, expect
+from autograder.diagnosis import Raised, attempt
+from autograder.misconceptions import alteration, misconception, observer
+from autograder.student import StudentError
 from solutions.anomaly import gray_to_rgb32, inverse_density, most_anomalous, nearest_neighbors, roc
 
 RGB, DENSITY = "anomaly.gray_to_rgb32", "anomaly.inverse_density"
 ROC, MOST = "anomaly.roc", "anomaly.most_anomalous"
-
-# No probes for gray_to_rgb32: where the border goes is free. Those for roc have ties, and curves on both sides
-# of the diagonal: a right curve with other points on it is none of the mistakes.
-ROWS = torch.tensor(
-    [[0.5, 2.0, -1.0], [3.25, 0.5, 1.5], [-1.5, 0.75, 2.25], [1.0, -2.5, 0.25], [4.0, 3.5, -0.5],
-     [6.5, 1.0, 3.0]]
-)
-TESTS = torch.tensor([[1.25, 0.5, 0.5], [7.0, -1.0, 2.0], [3.25, 0.5, 1.5], [-2.0, 4.0, 1.0]])  # one of ROWS
-probe(DENSITY, TESTS, ROWS)
-probe(DENSITY, TESTS, ROWS, k=1)
-probe(DENSITY, TESTS, ROWS, k=4)
-TIED = torch.tensor([0.3, 2.0, 2.0, -0.7, 1.1, 0.3, 0.3, 1.9])
-probe(ROC, torch.tensor([0, 1, 0, 0, 1, 1, 0, 1]), TIED)
-probe(ROC, torch.tensor([1, 0, 0, 1, 0, 1, 0, 0]), TIED)
-FEW = torch.tensor([0.5, -9.0, 2.0, 7.0, 1.5, 0.25, 6.0, 3.0, -4.0])
-probe(MOST, FEW)
-probe(MOST, FEW, n=1)
-probe(MOST, FEW, n=3)
 
 
 # Pictures
@@ -659,3 +644,306 @@ def ranks(scores, n=7):
 )
 def by_size(scores, n=7):
     return torch.as_tensor(scores).abs().topk(n).indices
+
+
+# Facts. Where the picture goes, which points a curve shows and in which order indices come is free: none of it is a fact.
+
+LEVELS = (0, 40, 100, 160, 220)  # of the quarters of a picture, after black
+INSIDE = (10, 22)  # rows and columns of 32 that lie well inside a quarter, wherever the picture was put
+
+
+def _pictures() -> torch.Tensor:
+    """(5, 28, 28): all white, all black, quarters of four levels, a white frame at the border, a white square."""
+    pictures = torch.zeros(5, 28, 28, dtype=torch.uint8)
+    pictures[0] = 255
+    for level, row, column in zip(LEVELS[1:], (0, 0, 14, 14), (0, 14, 0, 14)):
+        pictures[2, row : row + 14, column : column + 14] = level
+    pictures[3] = 255
+    pictures[3, 1:-1, 1:-1] = 0
+    pictures[4, 6:22, 6:22] = 255
+    return pictures
+
+
+@observer(RGB)
+def observe_pictures(student):
+    found = expect.as_tensor(student.anomaly.gray_to_rgb32(_pictures()), "gray_to_rgb32(images)")
+    facts = {"dtype": str(found.dtype), "shape": list(found.shape)}
+    if found.shape == (5, 3, 32, 32):
+        found = found.permute(0, 2, 3, 1)
+    if found.shape != (5, 32, 32, 3):
+        return facts
+    found = found.double()
+    gray = found.amax(dim=3)
+    white = torch.where(found[0, 16, 16] > 250, 255.0, found[0, 16, 16])  # cut off instead of rounded: 254
+    facts |= {"white": white, "light where it is black": bool(gray[1].max() > 0)}
+    if gray.max() <= 1:  # a scale from 0 to 1
+        gray = 255 * gray
+    return facts | {"quarters": _quarters(gray[2]), "frame": _sides(gray[3]), "square": _square(gray[4])}
+
+
+def _quarters(gray: torch.Tensor) -> list[int]:
+    """The levels that stand where the quarters of a picture are."""
+    return [min(LEVELS, key=lambda level: abs(level - float(gray[row, column]))) for row in INSIDE for column in INSIDE]
+
+
+def _sides(gray: torch.Tensor) -> list[bool]:
+    """Whether a white line is seen above, below, on the left and on the right of the middle."""
+    down, across = gray[:, 16], gray[16]
+    return [bool(each.max() > 60) for each in (down[:8], down[24:], across[:8], across[24:])]
+
+
+def _square(gray: torch.Tensor) -> str:
+    """A sharp square of 16 pixels: 16 to 18 of 32. Larger by a third is too large."""
+    line = (gray[16] > 128).int()
+    if int(line.diff().abs().sum()) != 2 or int((gray[4:28, 16] > 128).int().diff().abs().sum()) != 2:
+        return "with specks, or none"
+    return "in its size" if 15 <= int(line.sum()) <= 19 else f"{int(line.sum())} pixels"
+
+
+# All coordinates are quarters, so that distances by matrix products are exact, too.
+ROWS = torch.tensor(
+    [[0.5, 2.0, -1.0], [3.25, 0.5, 1.5], [-1.5, 0.75, 2.25], [1.0, -2.5, 0.25], [4.0, 3.5, -0.5],
+     [6.5, 1.0, 3.0]]
+)
+TESTS = torch.tensor([[1.25, 0.5, 0.5], [7.0, -1.0, 2.0], [3.25, 0.5, 1.5], [-2.0, 4.0, 1.0]])  # one of ROWS
+
+
+@observer(DENSITY)
+def observe_density(student):
+    density = student.anomaly.inverse_density
+    facts = {f"k = {k}": _scores(attempt(density, TESTS, ROWS, k=k)) for k in (1, 2, 4)}
+    facts["default k"] = _scores(attempt(density, TESTS, ROWS))
+    many, long = ROWS.repeat(400, 1), (ROWS + 64.0).repeat(450, 1)  # of 2,400 and 2,700 rows
+    long[-40:] = ROWS[0]
+    last = _scores(attempt(density, many, ROWS))
+    facts["last of many rows"] = last[-6:] if isinstance(last, torch.Tensor) else last
+    return facts | {"long reference": _scores(attempt(density, TESTS, long))}
+
+
+def _scores(value):
+    """Scores as numbers; what they are instead where they are none."""
+    return value if isinstance(value, Raised) else expect.as_tensor(value, "scores").double()
+
+
+# Half of the rows are anomalies. Between -1.5 and .75 lie 0, one half, the mean and the median. Two scores are closer
+# than the points of any grid, and one lies between 0 and 1.
+APART = torch.tensor([-6.0, -4.0, -3.9999, -2.5, -1.5, 0.75, 2.0, 3.0, 4.0, 5.0], dtype=torch.float64)
+THEIR_LABELS = torch.tensor([0, 1, 0, 1, 0, 0, 1, 1, 0, 1])
+ORDER = torch.tensor([3, 8, 0, 5, 9, 1, 7, 2, 4, 6])
+TIED = torch.tensor([2.0, 1.0, 2.0, 1.0, 2.0, 1.0, 2.0, 1.0, 2.0, 2.0])
+TIED_LABELS = torch.tensor([1, 0, 0, 1, 1, 0, 0, 1, 1, 1])
+
+
+@observer(ROC)
+def observe_roc(student):
+    labels, scores, roc = THEIR_LABELS[ORDER], APART[ORDER], student.anomaly.roc
+    facts = {
+        "good": _curve(attempt(roc, labels, scores), scores),
+        "bad": _curve(attempt(roc, labels, -scores), -scores),
+        "equal scores": _curve(attempt(roc, TIED_LABELS, TIED), TIED),
+    }
+    facts["equal scores"] = _one_by_one(facts["equal scores"]) or facts["equal scores"]
+    for label, name in ((0, "normal rows alone"), (1, "anomalies alone")):
+        facts[name] = _refused(roc, torch.full((4,), label), APART[:4])
+    return facts
+
+
+def _refused(call, *args) -> str | Raised:
+    try:
+        call(*args)
+    except StudentError as error:
+        return "ValueError" if isinstance(error, ValueError) else Raised(error.type_name)
+    return "accepted"
+
+
+def _curve(value, scores: torch.Tensor) -> dict | Raised:
+    """The corners of a curve, without points on straight lines, and the area."""
+    if isinstance(value, Raised):
+        return value
+    fpr, tpr, area = downstream.parts(value, ("fpr", "tpr", "auc"), "roc(labels, scores)")
+    fpr, tpr = (expect.as_tensor(downstream.vector(each), "a share").double() for each in (fpr, tpr))
+    return {"corners": _corners(torch.stack([fpr, tpr], dim=1)), "area": _area(area, scores)}
+
+
+def _corners(points: torch.Tensor) -> torch.Tensor:
+    """Points (P, 2) without those that equal the one before, or lie on the way from it to the next."""
+    kept = [points[0]]
+    for point in points[1:]:
+        if (point - kept[-1]).abs().max() < 1e-5:
+            continue
+        if len(kept) > 1:
+            before, after = kept[-1] - kept[-2], point - kept[-1]
+            cross = (before[0] * after[1] - before[1] * after[0]).abs()
+            if cross < 1e-5 and (before * after).sum() > 0:
+                kept.pop()
+        kept.append(point)
+    return torch.stack(kept)
+
+
+def _area(area, scores: torch.Tensor) -> float | str:
+    if isinstance(area, int | float):
+        return float(area)
+    found = expect.as_tensor(area, "auc").double()
+    if found.numel() == 1:
+        return float(found)
+    return "the thresholds" if torch.isin(found[1:], scores.double()).all() else "no number"
+
+
+def _one_by_one(curve) -> str | None:
+    """Whether rows of equal score pass one after the other, in whatever order: from (0, 0) to (1, 1) without a slope."""
+    if isinstance(curve, Raised) or isinstance(curve["area"], str):
+        return None
+    corners = curve["corners"]
+    steps, ends = corners.diff(dim=0), corners[[0, -1]]
+    stairs = bool((steps >= 0).all() and (steps.amin(dim=1) < 1e-5).all()) and torch.equal(ends.round(), ends)
+    under = float(torch.trapezoid(corners[:, 1], corners[:, 0]))
+    return "one after the other" if stairs and len(corners) > 4 and abs(under - curve["area"]) < 1e-5 else None
+
+
+FEW = torch.tensor([0.5, -9.0, 2.0, 7.0, 1.5, 0.25, 6.0, 3.0, -4.0])
+
+
+@observer(MOST)
+def observe_most(student):
+    most = student.anomaly.most_anomalous
+    return {str(options): _sorted(attempt(most, FEW, **options)) for options in ({}, {"n": 1}, {"n": 3}, {"n": 8})}
+
+
+def _sorted(value):
+    """What came, in ascending order, and whether these are integers."""
+    if isinstance(value, Raised):
+        return value
+    found = expect.as_tensor(downstream.vector(value), "indices")
+    return {"values": found.flatten().double().sort().values, "integers": not found.is_floating_point()}
+
+
+# Combinations
+
+
+@alteration(RGB, "scaled to [0, 1]")
+def then_divided(version):
+    return lambda images: version(images).float() / 255
+
+
+@alteration(RGB, "channels first")
+def then_channels_first(version):
+    return lambda images: version(images).permute(0, 3, 1, 2)
+
+
+@alteration(RGB, "rows and columns swapped")
+def of_transposed(version):
+    return lambda images: version(torch.as_tensor(images).transpose(1, 2))
+
+
+@alteration(RGB, "only one channel filled")
+def then_red(version):
+    return lambda images: version(images) * torch.tensor([1, 0, 0], dtype=torch.uint8)
+
+
+@alteration(DENSITY, "negative distances")
+def then_negative(version):
+    return lambda test, reference, k=2: -version(test, reference, k)
+
+
+@alteration(DENSITY, "density instead of inverse density")
+def then_inverted(version):
+    return lambda test, reference, k=2: 1 / version(test, reference, k)
+
+
+@alteration(DENSITY, "k ignored")
+def then_always_two(version):
+    return lambda test, reference, k=2: version(test, reference, 2)
+
+
+@alteration(DENSITY, "sum over the neighbors")
+def then_summed(version):
+    return lambda test, reference, k=2: k * version(test, reference, k)
+
+
+@alteration(DENSITY, "arguments swapped")
+def then_swapped(version):
+    return lambda test, reference, k=2: version(reference, test, min(k, len(test)))
+
+
+@alteration(DENSITY, "rows scaled to length 1")
+def of_unit_rows(version):
+    def inverse_density(test, reference, k=2):
+        both = (torch.as_tensor(each).float() for each in (test, reference))
+        return version(*(torch.nn.functional.normalize(each, dim=1) for each in both), k)
+
+    return inverse_density
+
+
+@alteration(ROC, "labels swapped")
+def of_swapped_labels(version):
+    return lambda labels, scores: version(1 - labels, scores)
+
+
+@alteration(ROC, "low scores raise the alarm")
+def of_negative_scores(version):
+    return lambda labels, scores: version(labels, -scores)
+
+
+@alteration(ROC, "tpr before fpr")
+def then_tpr_first(version):
+    def roc(labels, scores):
+        fpr, tpr, auc = version(labels, scores)
+        return tpr, fpr, auc
+
+    return roc
+
+
+@alteration(ROC, "(0, 0) missing")
+def then_start_missing(version):
+    def roc(labels, scores):
+        fpr, tpr, auc = version(labels, scores)
+        return fpr[1:], tpr[1:], auc
+
+    return roc
+
+
+@alteration(ROC, "from (1, 1) to (0, 0)")
+def then_backward(version):
+    def roc(labels, scores):
+        fpr, tpr, auc = version(labels, scores)
+        return torch.as_tensor(fpr).flip(0), torch.as_tensor(tpr).flip(0), auc
+
+    return roc
+
+
+@alteration(ROC, "area never below one half")
+def then_at_least_half(version):
+    def roc(labels, scores):
+        fpr, tpr, auc = version(labels, scores)
+        return fpr, tpr, max(auc, 1 - auc)
+
+    return roc
+
+
+@alteration(ROC, "labels of one kind accepted")
+def then_one_kind_accepted(version):
+    def roc(labels, scores):
+        one = torch.as_tensor(labels).unique().numel() == 1
+        return (torch.tensor([0.0, 1.0]),) * 2 + (float("nan"),) if one else version(labels, scores)
+
+    return roc
+
+
+@alteration(MOST, "least anomalous")
+def of_negative(version):
+    return lambda scores, n=7: version(-scores, n)
+
+
+@alteration(MOST, "highest absolute values")
+def of_sizes(version):
+    return lambda scores, n=7: version(abs(scores), n)
+
+
+@alteration(MOST, "n ignored")
+def then_always_seven(version):
+    return lambda scores, n=7: version(scores, 7)
+
+
+@alteration(MOST, "scores instead of indices")
+def then_their_scores(version):
+    return lambda scores, n=7: scores[torch.as_tensor(version(scores, n)).long()]
