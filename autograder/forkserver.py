@@ -90,7 +90,8 @@ class ForkServer:
             "landlock": sandbox.landlock_rules(self.confinement, self.code, scratch),
         }
         script = f"{code}/autograder/worker/server.py"
-        python = [sys.executable, "-I", "-B", "-u", script, json.dumps(config)]
+        # Not "-I", which would ignore the hash seed in `sandbox.environment`; the environment is ours alone anyway.
+        python = [sys.executable, "-P", "-s", "-B", "-u", script, json.dumps(config)]
         self.log = tempfile.TemporaryFile()
         env = {} if prefix else sandbox.environment(scratch)
         self.process = subprocess.Popen(
