@@ -33,15 +33,17 @@ GRADER = ("autograder/grading.py", "autograder/plugin.py", "autograder/checks/co
 def of_grading(rubric: Rubric, full_rubric: Rubric, confinement: Confinement) -> dict:
     """All of the receipt but what belongs to one submission: `rubric` is the part that is graded."""
     grader = closure([*map(PROJECT.joinpath, GRADER), *(PROJECT / "autograder" / "worker").glob("*.py")])
+    calls = {task.id: modules_of(task.id, full_rubric, grader) for task in rubric.tasks}
+    called = [name for name in module_names(full_rubric) if any(name in names for names in calls.values())]
     return {
         "sandbox": confinement.describe(),
         "versions": versions(),
         "grader": digest_of(grader),
         "handed_out": handed_out(),
         "checks": {task.id: digest_of(checks_of(task.id, grader)) for task in rubric.tasks},
-        "calls": {task.id: modules_of(task.id, full_rubric, grader) for task in rubric.tasks},
-        "reference": {each: digest_of(closure([reference(each)])) for each in module_names(full_rubric)},
-        "mistakes": {each: digest_of([mistakes(each)]) for each in module_names(full_rubric)},
+        "calls": calls,
+        "reference": {name: digest_of(closure([reference(name)])) for name in called},
+        "mistakes": {name: digest_of([mistakes(name)]) for name in called},
         "rubric": {item.id: of_item(item, full_rubric) for item in rubric.items()},
     }
 
@@ -156,8 +158,12 @@ def imported(path: Path) -> list[Path]:
 @functools.cache
 def imports_in(source: bytes, package: tuple[str, ...]) -> list[tuple[str, ...]]:
     """What may be a module of ours among the names that the source of a module in `package` imports."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):  # grading will say so
+        return []
     names = []
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names += [tuple(alias.name.split(".")) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -176,7 +182,7 @@ def files_of(module: tuple[str, ...]) -> list[Path]:
 
 
 def read(path: Path) -> str:
-    return path.read_text(encoding="utf-8")
+    return path.read_text(encoding="utf-8", errors="replace")
 
 
 def digest(data: bytes) -> str:

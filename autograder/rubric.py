@@ -128,6 +128,9 @@ def parse_item(data: dict, task: str) -> Item:
     for key in ("id", "title", "hint"):
         if not isinstance(data.get(key), str) or not data[key].strip():
             raise ValueError(f"item {data.get('id', '?')!r} of task {task!r} needs a {key}")
+    for key in ("title", "property"):
+        if "\n" in data.get(key, ""):
+            raise ValueError(f"item {data['id']!r} has a {key} of more than one line")
     if not data["id"].startswith(task + "."):
         raise ValueError(f"item {data['id']!r} stands under task {task!r}, so its id must start with {task + '.'!r}")
     names = {key: tuple(data.get(key, ())) for key in ("requires", "uses")}

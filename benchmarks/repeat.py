@@ -1,0 +1,242 @@
+"""Does the same submission get the same report, every time and everywhere?
+
+    python -m benchmarks.repeat                                                100 gradings of each, all tasks: hours
+    python -m benchmarks.repeat --task warmup --task vicreg --task retrieval   the same for quick tasks
+    python -m benchmarks.repeat --times 8                                      each of the surroundings at least once
+    python -m benchmarks.repeat --only reference --only import-crash           of some submissions alone
+
+Grades the reference and five faulty submissions again and again, each time in the next of several surroundings: number of
+threads, hash seed, locale, time zone, temporary and current folder, a busy machine, two gradings at once; as a folder with
+files in another order, with other times, or as a zip. Counts the different reports of each: everything but the seconds and
+the submission's name must be the same. Prints the first difference where there is one, and exits with 1.
+"""
+import argparse
+import contextlib
+import dataclasses
+import json
+import math
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from autograder import rubric
+
+PROJECT = Path(__file__).resolve().parent.parent
+BURST = 5  # gradings in one process: the later ones must not see what the earlier ones left there
+
+
+@dataclasses.dataclass(frozen=True)
+class Surroundings:
+    """How one grading differs from another that must come out the same."""
+
+    name: str
+    environment: dict = dataclasses.field(default_factory=dict)
+    busy: int = 0  # processes that compute meanwhile
+    gradings: int = 1  # at once
+    shape: str = "folder"  # of the submission: "folder", "shuffled" or "zip"
+    elsewhere: bool = False  # with another current folder, and another one for temporary files
+
+
+SURROUNDINGS = (
+    Surroundings("one thread, hash seed 0", {"OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}),
+    Surroundings("two threads, hash seed 1, C locale", {"OMP_NUM_THREADS": "2", "PYTHONHASHSEED": "1", "LC_ALL": "C"}),
+    Surroundings("eight threads, a time zone, a zip", {"OMP_NUM_THREADS": "8", "TZ": "Asia/Kathmandu"}, shape="zip"),
+    Surroundings("de_DE.UTF-8, random hash seed", {"LC_ALL": "de_DE.UTF-8", "PYTHONHASHSEED": "random"}),
+    Surroundings("another current and temporary folder, files in another order", elsewhere=True, shape="shuffled"),
+    Surroundings("two busy loops beside it", busy=2),
+    Surroundings("two gradings at once", gradings=2),
+)  # fmt: skip
+
+# Put at the end of the reference's modules.
+FAULTY = {
+    "no-square-root": {
+        "vicreg": """
+def variance_loss(z, gamma=1.0, eps=1e-4):
+    print("variance", z.var(dim=0)[:3], variance_loss)
+    return F.relu(gamma - (z.var(dim=0) + eps)).mean()
+"""
+    },
+    "wrong-axis-no-hinge": {
+        "vicreg": """
+def variance_loss(z, gamma=1.0, eps=1e-4):
+    return (gamma - torch.sqrt(z.var(dim=1) + eps)).mean()
+"""
+    },
+    "no-zero-grad-eval-stays": {
+        "training": """
+def train_step(encoder, projector, optimizer, view_a, view_b, **weights):
+    terms = vicreg_loss(projector(encoder(view_a)), projector(encoder(view_b)), **weights)
+    terms.total.backward()
+    optimizer.step()
+    return VICRegTerms(*(term.detach() for term in terms))
+
+
+@torch.no_grad()
+def evaluate_loss(encoder, projector, images, batch_size=256, **weights):
+    encoder.eval()
+    projector.eval()
+    images, sums, rows = torch.as_tensor(images), 0, 0
+    for batch in images.split(batch_size):
+        view_a, view_b = two_views(batch)
+        terms = vicreg_loss(projector(encoder(view_a)), projector(encoder(view_b)), **weights)
+        sums, rows = sums + len(batch) * torch.stack(terms), rows + len(batch)
+    return VICRegTerms(*(sums / rows))
+"""
+    },
+    "import-crash": {"evaluation": "\nimport some_package_that_is_not_here\n"},
+    "unseeded": {
+        "neighbors": """
+_exact = nearest_neighbors
+
+
+def nearest_neighbors(queries, bank, k, exclude_self=False):
+    distances, indices = _exact(queries, bank, k, exclude_self)
+    print(object(), hash("text"), set("abc"))
+    return distances + torch.from_numpy(np.random.default_rng().random(distances.shape)).to(distances), indices
+""",
+        "laplacian": """
+def random_features(images, dim=1024, seed=0):
+    features = np.random.default_rng().normal(size=(len(images), dim))
+    return torch.from_numpy(features).float()
+""",
+        "warmup": """
+def normalize(images):
+    raise RuntimeError(f"{object()} {normalize} in {__file__}: {sorted(set('xyz'), key=hash)}")
+""",
+    },
+}
+
+
+def main() -> int:
+    options = parser().parse_args()
+    names = options.only or ["reference", *FAULTY]
+    with tempfile.TemporaryDirectory(prefix="repeat-") as base:
+        counts = [repeat(name, options.times, options.task, Path(base) / name) for name in names]
+    return int(any(count != 1 for count in counts))
+
+
+def parser() -> argparse.ArgumentParser:
+    raw = argparse.RawDescriptionHelpFormatter
+    top = argparse.ArgumentParser(prog="python -m benchmarks.repeat", description=__doc__, formatter_class=raw)
+    top.add_argument("--times", type=int, default=100, help="gradings of each submission (default: 100)")
+    top.add_argument("--task", action="append", default=[], help="only this task (may be repeated)")
+    top.add_argument("--only", action="append", default=[], choices=["reference", *FAULTY], help="only this submission")
+    return top
+
+
+def repeat(name: str, times: int, tasks: list[str], base: Path) -> int:
+    """Grade one submission so many times; returns how many different reports it got."""
+    shapes = build(name, base)
+    seen: dict[str, tuple[str, dict]] = {}  # by results: where they came first, and the report
+    started, done, turn = time.perf_counter(), 0, 0
+    while done < times:
+        each = SURROUNDINGS[turn % len(SURROUNDINGS)]
+        left = max(1, len(SURROUNDINGS) - turn)  # surroundings that have not had their first turn
+        rounds = min(BURST, math.ceil((times - done) / each.gradings / left))
+        for report in grade(shapes[each.shape], each, tasks, rounds, base):
+            seen.setdefault(report["receipt"]["results"], (each.name, report))
+            done += 1
+        turn += 1
+        progress(f"{name}: {done} of {times} gradings, {len(seen)} different, {time.perf_counter() - started:.0f} s")
+    progress("")
+    points = " or ".join(dict.fromkeys(f"{report['total']:g}" for _, report in seen.values()))
+    seconds = time.perf_counter() - started
+    print(f"{name:<26}{done:>5} gradings {len(seen):>4} different reports   {points} points   {seconds:.0f} s", flush=True)
+    if len(seen) > 1:
+        print(difference(*list(seen.values())[:2]))
+    return len(seen)
+
+
+def progress(text: str) -> None:
+    if sys.stderr.isatty():
+        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
+
+
+def build(name: str, base: Path) -> dict[str, Path]:
+    """The submission in each of its shapes."""
+    files = {}
+    for file in rubric.load().files:
+        source = (PROJECT / "solutions" / file).read_text(encoding="utf-8")
+        files[file] = source + FAULTY.get(name, {}).get(file.removesuffix(".py"), "")
+    shapes = {"folder": base / "a", "shuffled": base / "renamed, with a comma" / "assignment", "zip": base / "b.zip"}
+    for shape, order in (("folder", list(files)), ("shuffled", sorted(files, reverse=True))):
+        shapes[shape].mkdir(parents=True)
+        for number, file in enumerate(order):
+            (shapes[shape] / file).write_text(files[file], encoding="utf-8")
+            os.utime(shapes[shape] / file, (10**9 + number, 10**9 + number))
+    with zipfile.ZipFile(shapes["zip"], "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in sorted(files):
+            archive.writestr(f"hand-in/assignment/{file}", files[file])
+    return shapes | {"shuffled": shapes["shuffled"].parent}
+
+
+def grade(submission: Path, surroundings: Surroundings, tasks: list[str], rounds: int, base: Path) -> list[dict]:
+    """The reports of `rounds` gradings in each of the processes that the surroundings ask for."""
+    copies = [copy_of(submission, number, base) for number in range(rounds)]
+    with busy(surroundings.busy):
+        running = [start(copies, surroundings, tasks, base / f"out{number}") for number in range(surroundings.gradings)]
+        outputs = [process.communicate() for process in running]
+    for process, (_, error) in zip(running, outputs):
+        if process.returncode != 0:
+            raise SystemExit(f"grade ended with {process.returncode}: {error[-2000:]}")
+    shutil.rmtree(base / "copies")
+    return [report for output, _ in outputs for report in json.loads(output)]
+
+
+def copy_of(submission: Path, number: int, base: Path) -> Path:
+    """Each grading of a run needs a name of its own."""
+    target = base / "copies" / f"{number}{submission.suffix}"
+    target.parent.mkdir(exist_ok=True)
+    return Path(shutil.copytree(submission, target) if submission.is_dir() else shutil.copy(submission, target))
+
+
+def start(copies: list[Path], surroundings: Surroundings, tasks: list[str], out: Path) -> subprocess.Popen:
+    command = [sys.executable, "-m", "autograder", "grade", *map(str, copies), "--out", str(out), "--fresh", "--json"]
+    command += [part for task in tasks for part in ("--task", task)]
+    env = {**os.environ, "PYTHONPATH": str(PROJECT), **surroundings.environment}
+    folder = PROJECT
+    if surroundings.elsewhere:
+        folder = out.parent / "elsewhere"
+        folder.mkdir(exist_ok=True)
+        env["TMPDIR"] = str(folder)
+    return subprocess.Popen(
+        command, cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        text=True, encoding="utf-8",
+    )  # fmt: skip
+
+
+@contextlib.contextmanager
+def busy(count: int) -> Iterator[None]:
+    """So many processes that keep a core each from doing anything else."""
+    loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for each in loops:
+            each.kill()
+            each.wait()
+
+
+def difference(one: tuple[str, dict], two: tuple[str, dict]) -> str:
+    """Where two reports differ first."""
+    (where, first), (elsewhere, second) = one, two
+    pairs = zip(items(first), items(second), strict=True)
+    for a, b in pairs:
+        for key in a:
+            if key != "seconds" and a[key] != b[key]:
+                return f"  {a['id']}, {key}\n  {where}:\n    {a[key]}\n  {elsewhere}:\n    {b[key]}"
+    return f"  the notes\n  {where}:\n    {first['notes']}\n  {elsewhere}:\n    {second['notes']}"
+
+
+def items(report: dict) -> Iterator[dict]:
+    return (item for task in report["tasks"] for item in task["items"])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
