@@ -3,7 +3,10 @@
 import numpy as np
 import torch
 
-from autograder.misconceptions import misconception, probe
+from autograder import lookup
+from autograder.diagnosis import agree
+from autograder.misconceptions import alteration, misconception, observer
+from autograder.student import StudentError
 from solutions.neighbors import mine_neighbors, nearest_neighbors, neighbor_views, normalize
 
 SEARCH, MINE = "neighbors.nearest_neighbors", "neighbors.mine_neighbors"
@@ -14,14 +17,8 @@ ROWS = torch.tensor(
     [[2.0, 1.5, 0.25], [4.5, 2.0, 0.5], [0.5, 0.25, -1.0], [9.0, 4.0, 1.0], [2.25, -3.0, 0.75],
      [3.0, 5.5, -2.5]]
 )
-probe(SEARCH, ROWS[:2], ROWS[2:], k=2)
-probe(SEARCH, ROWS, ROWS, k=3, exclude_self=True)
-probe(SEARCH, ROWS, ROWS, k=2)
 # Equal rows, for which rounding makes |q|² + |b|² − 2 q·b negative here and there.
 ROUNDED = 3 * torch.randn(40, 16, generator=torch.Generator().manual_seed(0))
-probe(SEARCH, ROUNDED, ROUNDED, k=1)
-probe(MINE, ROWS)
-probe(MINE, ROWS, k=1)
 
 
 @misconception(
@@ -269,6 +266,26 @@ def last_block_dropped(queries, bank, k, exclude_self=False, _right=nearest_neig
 )
 def k_cut_down(queries, bank, k, exclude_self=False, _right=nearest_neighbors):
     return _right(queries, bank, min(k, len(bank) - exclude_self), exclude_self)
+
+
+@misconception(
+    SEARCH,
+    "k not checked",
+    "Nothing looks at k, so topk fails in its own words, or finds the row itself after all. Too large a k is a "
+    "ValueError, before the search.",
+)
+def k_not_checked(queries, bank, k, exclude_self=False):
+    queries, bank = torch.as_tensor(queries), torch.as_tensor(bank)
+    distances, found = [], []
+    for start in range(0, len(queries), 512):
+        block = torch.cdist(queries[start : start + 512], bank)
+        if exclude_self:
+            rows = torch.arange(len(block))
+            block[rows, start + rows] = torch.inf
+        nearest = block.topk(k, largest=False)
+        distances.append(nearest.values)
+        found.append(nearest.indices)
+    return torch.cat(distances), torch.cat(found)
 
 
 @misconception(
@@ -555,3 +572,300 @@ def neighbors_in_place(images, neighbors, batch, _right=neighbor_views):
     found = _right(images, neighbors, batch)
     neighbors[:] = neighbors.flip(1) if isinstance(neighbors, torch.Tensor) else np.flip(neighbors, 1)
     return found
+
+
+# What tells these mistakes apart. An observer stops at what is wrong already in a simple case: there is enough to say.
+
+EQUAL = torch.tensor([[0.0, 0, 0], [8, 1, 0], [0, 9, 3], [1, 2, 9], [9, 9, 5]])[[0, 1, 0, 2, 0, 3, 0, 1, 0, 4, 0]]
+SCATTERED = torch.randn(40, 3, generator=torch.Generator().manual_seed(7))
+# Quartets of rows: i and i ± 1 are at distance 1, i and i ± HALF at 2, all others further away. Whole numbers, so that
+# products are exact; more rows than a block mostly has, and the last block incomplete.
+HALF = 2114
+_center = torch.cartesian_prod(torch.arange(0.0, 330, 10), torch.arange(0.0, 330, 10))[: HALF // 2]
+_pairs = _center.repeat_interleave(2, dim=0) + torch.tensor([[0.0, 0.0], [1.0, 0.0]]).repeat(HALF // 2, 1)
+QUARTETS = torch.cat([_pairs, _pairs + torch.tensor([0.0, 2.0])])
+_row = torch.arange(2 * HALF)
+PARTNERS = torch.stack([_row + 1 - 2 * (_row % 2), (_row + HALF) % (2 * HALF)], dim=1)
+
+
+@observer(SEARCH)
+def observe_search(student):
+    search = student.neighbors.nearest_neighbors
+    facts = {
+        "other rows": _two(search(ROWS[:2], ROWS[2:], k=2)),
+        "its own rows": _two(search(ROWS, ROWS, k=2)),
+        "all but itself": _two(search(ROWS, ROWS, k=3, exclude_self=True)),
+        "NaN": _has_nan(_two(search(ROUNDED, ROUNDED, k=1))),
+    }
+    apart = torch.cdist(ROWS, ROWS).fill_diagonal_(torch.inf).topk(3, largest=False)
+    if facts["NaN"] or not agree(facts["all but itself"], list(apart)):
+        return facts
+    facts |= _ties(_two(search(EQUAL, EQUAL, k=2, exclude_self=True))[-1])
+    if not facts["itself among equal rows"] and facts["equal rows"] == "found":
+        facts["many rows"] = _many_rows(*_two(search(QUARTETS, QUARTETS, k=2, exclude_self=True)))
+    if facts.get("many rows") != "right":
+        return facts
+    facts["k above N"] = _refusal(search, ROWS[:2], ROWS[2:], k=5)
+    facts["k = N, all but itself"] = _refusal(search, ROWS, ROWS, k=6, exclude_self=True)
+    if facts["k above N"] == facts["k = N, all but itself"] == "refused":
+        facts["k = 0"] = _refusal(search, ROWS, ROWS, k=0)
+        facts["other widths"] = _refusal(search, ROWS, ROWS[:, :2], k=1)
+    return facts
+
+
+@observer(MINE)
+def observe_mining(student):
+    mine = student.neighbors.mine_neighbors
+    found = [mine(SCATTERED), mine(SCATTERED)]
+    if not agree(*found):
+        # Of a graph whose nodes are in another order, how often each is found stays the same.
+        return {"rows": "others at each call", "how often each is found": _counts(found[0])}
+    facts = {"rows": found[0], "by default": mine(ROWS), "k = 1": mine(ROWS, k=1)}
+    right = torch.cdist(SCATTERED, SCATTERED).fill_diagonal_(torch.inf).topk(3, largest=False).indices
+    if not agree(found[0], right):
+        return facts
+    facts |= _ties(mine(EQUAL, k=2))
+    if not facts["itself among equal rows"] and facts["equal rows"] == "found":
+        facts["many rows"] = _many_rows(None, mine(QUARTETS, k=2))
+    return facts | {"k = N": _refusal(mine, ROWS, k=6)} if facts.get("many rows") == "right" else facts
+
+
+def _two(value) -> list:
+    """Distances and indices, in whatever holds the two."""
+    value = value.values() if isinstance(value, dict) else value
+    return list(value) if isinstance(value, tuple | list | type({}.values())) else [value]
+
+
+def _has_nan(values: list) -> bool:
+    return any(bool(torch.as_tensor(each).isnan().any()) for each in values)
+
+
+def _refusal(search, *args, **kwargs) -> str:
+    """What happens to a request that cannot be answered."""
+    try:
+        value = search(*args, **kwargs)
+    except ValueError:
+        return "refused"
+    except StudentError as error:
+        return error.type_name
+    return f"{len(torch.as_tensor(_two(value)[-1])[0])} columns"
+
+
+def _ties(found) -> dict:
+    """Of the neighbors of EQUAL, where row 0 is there six times: ties come in any order."""
+    found = torch.as_tensor(found)
+    if found.shape != (len(EQUAL), 2) or found.is_floating_point():
+        return {"itself among equal rows": False, "equal rows": f"{found.dtype} {list(found.shape)}"}
+    own = torch.arange(len(EQUAL))[:, None]
+    six = (EQUAL == EQUAL[0]).all(dim=1)
+    equal = bool((EQUAL[found.long()][six] == EQUAL[0]).all())
+    return {"itself among equal rows": bool((found == own).any()), "equal rows": "found" if equal else "left out"}
+
+
+def _many_rows(distances, found) -> str:
+    """What became of the neighbors of QUARTETS, whatever the size of blocks."""
+    found = torch.as_tensor(found)
+    if found.shape != PARTNERS.shape:
+        return "fewer rows" if found.shape[0] < len(PARTNERS) else "another shape"
+    if (found == _row[:, None]).any():
+        return "itself in the first rows, too" if (found == _row[:, None])[:50].any() else "itself in later rows"
+    if distances is not None:
+        near, far = (torch.as_tensor(distances) - torch.tensor([1.0, 2.0])).abs().amax(dim=0) < 0.1
+        if not (near and far):
+            return "only near in the order of rows" if near else "not the nearest"
+    wrong = found != PARTNERS
+    if not wrong.any():
+        return "right"
+    if not (found > PARTNERS).any():
+        return "smaller indices"
+    # A search within blocks never finds what is far away in the order of rows, from the first row on.
+    return f"others, in the first rows in columns {wrong[:50].all(dim=0).nonzero().flatten().tolist()}"
+
+
+def _counts(found) -> list:
+    """How often each row is found, in order of size."""
+    found = torch.as_tensor(found)
+    return [] if found.is_floating_point() else found.flatten().bincount(minlength=40).sort().values.tolist()
+
+
+# Views
+
+_generator = torch.Generator().manual_seed(8)
+PICTURES = torch.randint(0, 256, (24, 8, 8, 3), dtype=torch.uint8, generator=_generator)
+TABLE = torch.stack([torch.randperm(23, generator=_generator)[:4] + 1 for _ in range(24)]).add(torch.arange(24)[:, None]) % 24
+BATCH = (torch.arange(10).repeat(2) * 7 % 24)[torch.randperm(20, generator=_generator)]  # ten images, each twice
+SCALED = PICTURES.permute(0, 3, 1, 2) / 255
+
+
+@observer(VIEWS)
+def observe_views(student):
+    pairs = [_two(student.neighbors.neighbor_views(PICTURES, TABLE, BATCH)) for _ in range(8)]
+    if any(len(each) != 2 for each in pairs):
+        return {"views": "not two"}
+    kinds, images = zip(*[_shown(torch.as_tensor(each)) for pair in pairs for each in pair])
+    facts = {"views": sorted(set(kinds[::2])) + sorted(set(kinds[1::2]))}
+    if any(each is None for each in images):
+        return facts | {"random": not agree(pairs[0][0], pairs[1][0])}
+    first, second = torch.stack(images[::2]), torch.stack(images[1::2])  # (8, 20)
+    options = {"the image": BATCH[:, None], "a neighbor": TABLE[BATCH], "a neighbor of image 0, 1, …": TABLE[:20]}
+    facts |= {"first": _whose(first, options), "second": _whose(second, options)}
+    return facts | _columns(second, options.get(facts["second"], TABLE[BATCH]))
+
+
+def _shown(view: torch.Tensor) -> tuple[str, torch.Tensor | None]:
+    """How images were made into a view, and which ones."""
+    layout = ""
+    if view.shape == (20, 8, 8, 3):
+        layout, view = ", channels last", view.permute(0, 3, 1, 2)
+    if view.shape != (20, 3, 8, 8):
+        return f"shape {list(view.shape)}", None
+    for name, table in (("normalized", lookup.normalized(PICTURES)), ("scaled to [0, 1]", SCALED)):
+        equal = (view[:, None] - table).abs().amax(dim=(2, 3, 4)) < 1e-3  # (20, 24)
+        if equal.any(dim=1).all():
+            return name + layout, equal.long().argmax(dim=1)
+    return "not an image as it is" + layout, None
+
+
+def _whose(shown: torch.Tensor, options: dict[str, torch.Tensor]) -> str:
+    found = [name for name, rows in options.items() if (shown[:, :, None] == rows).any(dim=2).all()]
+    return found[0] if found else "other images"
+
+
+def _columns(shown: torch.Tensor, rows: torch.Tensor) -> dict:
+    """How the columns were drawn, in eight calls with one batch."""
+    hit = shown[:, :, None] == rows  # (8, 20, columns)
+    if rows.shape[1] == 1 or not hit.any(dim=2).all():
+        return {}
+    column = hit.long().argmax(dim=2)
+    order = BATCH.argsort(stable=True)
+    facts = {
+        "one for a batch": bool((column == column[:, :1]).all()),
+        "one for an image": bool((column[:, order[::2]] == column[:, order[1::2]]).all()),
+        "the same at each call": bool((column == column[0]).all()),
+    }
+    if all(facts.values()) or not any(facts.values()):  # in between, too little is drawn to see every column
+        facts["columns"] = column.unique().tolist()
+    return facts
+
+
+# Combinations
+
+
+@alteration(SEARCH, "squared distances")
+def and_squared(version):
+    def nearest_neighbors(queries, bank, k, exclude_self=False):
+        distances, found = version(queries, bank, k, exclude_self)
+        return distances**2, found
+
+    return nearest_neighbors
+
+
+@alteration(SEARCH, "exclude_self ignored")
+def and_self_counted(version):
+    def nearest_neighbors(queries, bank, k, exclude_self=False):
+        return version(queries, bank, k)
+
+    return nearest_neighbors
+
+
+@alteration(SEARCH, "not sorted")
+def and_unsorted(version):
+    def nearest_neighbors(queries, bank, k, exclude_self=False):
+        distances, found = version(queries, bank, k, exclude_self)
+        return distances.flip(1), found.flip(1)
+
+    return nearest_neighbors
+
+
+@alteration(SEARCH, "cosine instead of ℓ2")
+def and_cosine(version):
+    def nearest_neighbors(queries, bank, k, exclude_self=False):
+        queries, bank = (torch.nn.functional.normalize(torch.as_tensor(each)) for each in (queries, bank))
+        return version(queries, bank, k, exclude_self)
+
+    return nearest_neighbors
+
+
+@alteration(SEARCH, "indices before distances")
+def and_swapped_pair(version):
+    def nearest_neighbors(queries, bank, k, exclude_self=False):
+        return version(queries, bank, k, exclude_self)[::-1]
+
+    return nearest_neighbors
+
+
+@alteration(SEARCH, "the row itself not counted off")
+def and_own_row_fills_up(version):
+    def nearest_neighbors(queries, bank, k, exclude_self=False):
+        if exclude_self and k == len(bank):
+            return tuple(torch.cat([each, each[:, :1]], dim=1) for each in version(queries, bank, k - 1, True))
+        return version(queries, bank, k, exclude_self)
+
+    return nearest_neighbors
+
+
+@alteration(MINE, "cosine instead of ℓ2")
+def and_mines_by_angle(version):
+    def mine_neighbors(representations, k=3):
+        return version(torch.nn.functional.normalize(torch.as_tensor(representations)), k)
+
+    return mine_neighbors
+
+
+@alteration(MINE, "standardized first")
+def and_mines_standardized(version):
+    def mine_neighbors(representations, k=3):
+        x = torch.as_tensor(representations)
+        return version((x - x.mean(dim=0)) / x.std(dim=0), k)
+
+    return mine_neighbors
+
+
+@alteration(MINE, "k not used")
+def and_k_not_used(version):
+    def mine_neighbors(representations, k=3):
+        return version(representations, 3)
+
+    return mine_neighbors
+
+
+@alteration(VIEWS, "one draw for the whole batch")
+def and_one_draw(version):
+    def neighbor_views(images, neighbors, batch):
+        column = int(torch.randint(neighbors.shape[1], ()))
+        return version(images, neighbors[:, column : column + 1], batch)
+
+    return neighbor_views
+
+
+@alteration(VIEWS, "always the nearest")
+def and_always_nearest(version):
+    def neighbor_views(images, neighbors, batch):
+        return version(images, neighbors[:, :1], batch)
+
+    return neighbor_views
+
+
+@alteration(VIEWS, "the last neighbor never drawn")
+def and_last_never(version):
+    def neighbor_views(images, neighbors, batch):
+        return version(images, neighbors[:, :-1], batch)
+
+    return neighbor_views
+
+
+@alteration(VIEWS, "seed set inside")
+def and_views_with_seed(version):
+    def neighbor_views(images, neighbors, batch):
+        torch.manual_seed(0)
+        return version(images, neighbors, batch)
+
+    return neighbor_views
+
+
+@alteration(VIEWS, "channels last")
+def and_channels_last(version):
+    def neighbor_views(images, neighbors, batch):
+        return tuple(each.permute(0, 2, 3, 1) for each in version(images, neighbors, batch))
+
+    return neighbor_views
