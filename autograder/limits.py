@@ -28,13 +28,16 @@ class Limit:
     def holds(self, found: float) -> bool:
         return found >= self.value if self.is_smallest else found <= self.value
 
+    def counts(self) -> tuple[int, int]:
+        """The smallest and the largest count that is right."""
+        return (int(self.value), self.out_of) if self.is_smallest else (0, int(self.value))
+
     def check(self, found: float, expected: str, came: str) -> None:
         """A Mismatch where `found` is on the wrong side; NaN always is."""
         if _notes is None:
             expect.true(self.holds(found), expected, came)
         elif self.out_of:
-            low, high = (int(self.value), self.out_of) if self.is_smallest else (0, int(self.value))
-            _notes.add_count(self.name, int(found), self.out_of, low, high)
+            _notes.add_count(self.name, int(found), self.out_of, *self.counts())
         else:
             _notes.add(self, float(found))
 

@@ -116,7 +116,7 @@ def denormalized(views, n: int, what: str) -> torch.Tensor:
 
 # Noise has a mean of .5, times a factor in [.6, 1.4] for each image: for 24 images .48 with a deviation of .024.
 # Integer division gives .00.
-MIN_MEAN, MAX_MEAN = limits.at_least(0.33, "mean of views of noise"), limits.at_most(0.64, "largest mean of views of noise")
+MIN_MEAN, MAX_MEAN = limits.at_least(0.33, "mean of views of noise"), limits.at_most(0.64, "mean of views of noise, from above")
 
 
 @pytest.mark.item("augmentations.augment")

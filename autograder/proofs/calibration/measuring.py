@@ -4,6 +4,7 @@ A file is valid at every moment: an interrupted calibration goes on where it sto
 """
 
 import json
+import math
 import platform
 import tempfile
 import time
@@ -20,6 +21,7 @@ from autograder.proofs.calibration.items import Item
 from autograder.student import LocalChannel, Student, reference
 
 REFERENCE = "reference"
+LOOKS = 3  # seeds after which a mistake that does not reach the limits is left
 WRITE_SECONDS = 2.0  # how often a file is written while cheap measurements are made
 
 
@@ -42,7 +44,8 @@ def measure(item: Item, package: str, seed: int, shared: dict) -> dict:
         except BaseException as raised:  # NotAttempted is no Exception
             error = f"{type(raised).__name__}: {raised}"[:200]
     seconds = round(time.process_time() - begun, 3)
-    return {"values": found.values, "counts": found.counts, "refused": error, "seconds": seconds}
+    values = {name: value if math.isfinite(value) else None for name, value in found.values.items()}
+    return {"values": values, "counts": found.counts, "refused": error, "seconds": seconds}
 
 
 def call(check: harness.Check, case: dict, student: Student, seed: int, shared: dict) -> None:
@@ -59,12 +62,22 @@ class Results:
 
     def __init__(self, folder: Path, item: Item, resume: bool):
         self.path, self.item, self.written = folder / f"{item.id}.json", item, 0.0
-        kept = json.loads(self.path.read_text(encoding="utf-8")) if resume and self.path.exists() else {}
-        same = kept.get("versions") == versions()
-        self.runs: dict[str, dict[str, dict]] = kept["runs"] if same else {}
+        self.summary: dict = {}  # made when all is measured
+        kept = load(self.path) if resume and self.path.exists() else {}
+        is_same = kept.get("head", {}).get("versions") == versions()
+        self.runs: dict[str, dict[str, dict]] = kept["runs"] if is_same else {}
 
-    def has(self, method: str, seed: int) -> bool:
-        return str(seed) in self.runs.get(method, {})
+    def wants(self, method: str, seed: int) -> bool:
+        """Whether a measurement is still to be made.
+
+        A mistake stays at a few seeds where each of them is refused before the limits, by an exact property, or changes
+        nothing of what is held against them.
+        """
+        done = self.runs.get(method, {})
+        if method == REFERENCE or str(seed) in done or len(done) < LOOKS:
+            return str(seed) not in done
+        right = self.runs[REFERENCE]
+        return not all(run["refused"] or same(run, right[number]) for number, run in done.items())
 
     def add(self, method: str, seed: int, found: dict) -> None:
         self.runs.setdefault(method, {})[str(seed)] = found
@@ -72,9 +85,28 @@ class Results:
             self.write()
 
     def write(self) -> None:
-        table = {"item": self.item.id, "versions": versions(), "runs": self.runs}
-        report.write_atomically(self.path, json.dumps(table, indent=1, ensure_ascii=False) + "\n")
+        head = {"item": self.item.id, "versions": versions()}
+        lines = [
+            f"{dumped(method)}: {{\n" + ",\n".join(f"  {dumped(seed)}: {dumped(run)}" for seed, run in runs.items()) + "\n }"
+            for method, runs in self.runs.items()
+        ]  # one line for each run
+        summary = json.dumps(self.summary, indent=1, ensure_ascii=False)
+        text = f'{{\n"head": {dumped(head)},\n"summary": {summary},\n"runs": {{\n ' + ",\n ".join(lines) + "\n}\n}\n"
+        report.write_atomically(self.path, text)
         self.written = time.monotonic()
+
+
+def dumped(value) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def same(run: dict, other: dict) -> bool:
+    return (run["values"], run["counts"]) == (other["values"], other["counts"])
+
+
+def load(path: Path) -> dict:
+    """The head and the runs of a file, by method and seed."""
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def groups(items: list[Item]) -> list[list[Item]]:
@@ -85,32 +117,50 @@ def groups(items: list[Item]) -> list[list[Item]]:
     return list(found.values())
 
 
-def steps(group: list[Item], seeds: int, wrong_seeds: int) -> Iterator[tuple[str, range, list[Item]]]:
-    """What is to be measured: each method with its seeds, and the items of the group that it concerns."""
-    yield REFERENCE, range(seeds), group
-    names = {name: None for item in group for name in item.wrong()}
-    for name in names:
-        yield name, range(wrong_seeds), [item for item in group if name in item.wrong()]
+def methods(group: list[Item], seeds: int | None, wrong_seeds: int) -> dict[str, int]:
+    """What is measured, the reference first, and with how many seeds."""
+    names = {name: wrong_seeds for item in group for name in item.wrong()}
+    return {REFERENCE: seeds or max(item.seeds for item in group), **names}
 
 
-def calibrate(items: list[Item], seeds: int, wrong_seeds: int, folder: Path, resume: bool, told: Callable) -> None:
-    """Measure all; `told(item ids, method, seed)` is called after every measurement."""
+def calibrate(items: list[Item], seeds: int | None, wrong_seeds: int, folder: Path, resume: bool, told: Callable) -> None:
+    """Measure what is not there yet; `told(name of the group, done, all)` is called after every measurement.
+
+    `seeds`: of the reference; None for what each item asks for.
+    """
     for group in groups(items):
         results = {item.id: Results(folder, item, resume) for item in group}
+        name, numbers, done = group[0].group or group[0].id, methods(group, seeds, wrong_seeds), 0
+        told(name, 0, sum(numbers.values()))
         try:
-            for method, numbers, concerned in steps(group, seeds, wrong_seeds):
-                measure_method(method, numbers, concerned, results, told)
+            for method, count in numbers.items():
+                for _ in measured(method, count, group, results):
+                    done += 1
+                    told(name, done, sum(numbers.values()))
         finally:
             for each in results.values():
                 each.write()
 
 
-def measure_method(method: str, seeds: range, items: list[Item], results: dict, told: Callable) -> None:
+def measured(method: str, seeds: int, group: list[Item], results: dict[str, "Results"]) -> Iterator[int]:
+    """Measure one method with every seed, for the items of the group that it concerns; yields each seed when it is done."""
+    items = [item for item in group if method == REFERENCE or method in item.wrong()]
     entries = [] if method == REFERENCE else [items[0].wrong()[method]]
     with tempfile.TemporaryDirectory() as folder, harness.package_with(Path(folder), *entries) as package:
-        for seed in seeds:
+        for seed in range(seeds):
             shared: dict = {}
             for item in items:
-                if not results[item.id].has(method, seed):
+                if results[item.id].wants(method, seed):
                     results[item.id].add(method, seed, measure(item, package, seed, shared))
-            told(items, method, seed)
+            yield seed
+
+
+def finish(folder: Path, item: Item) -> dict:
+    """Put the summary and the picture beside the runs of an item, which are returned."""
+    from autograder.proofs.calibration import judging, plots
+
+    results = Results(folder, item, resume=True)
+    results.summary = judging.summary(item, results.runs)
+    results.write()
+    plots.draw(item, results.runs, results.summary, results.path.with_suffix(".png"))
+    return results.runs

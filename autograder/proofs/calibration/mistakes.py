@@ -1,7 +1,11 @@
-"""Ways to train wrongly that are no mistake of one function, written as those of `autograder.misconceptions` are."""
+"""Mistakes that are measured at thresholds and are in no list of known ones, written as those of `autograder.misconceptions` are."""
+
+import torch
+import torch.nn.functional as F
 
 from autograder.misconceptions import Entry
 from solutions.training import train_vicreg
+from solutions.warmup import normalize
 
 TRAIN = "training.train_vicreg"
 
@@ -22,9 +26,23 @@ def no_covariance(*args, _right=train_vicreg, **options):
     return _right(*args, **{**options, "cov_weight": 0.0})
 
 
+def uncropped(images, scale=(0.2, 1.0)):
+    return images.clone()
+
+
+def first_outputs(images, dim=1024, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    x = normalize(torch.as_tensor(images))
+    for channels in (3, 32, 32, 32):
+        x = F.conv2d(x, torch.randn(32, channels, 5, 5, generator=generator) / (25 * channels) ** 0.5)
+    return x.flatten(1)[:, :dim]
+
+
 MISTAKES = [
     Entry(TRAIN, "untrained", nothing),
     Entry(TRAIN, "no variance term", no_variance),
     Entry(TRAIN, "invariance alone", invariance_alone),
     Entry(TRAIN, "no covariance term", no_covariance),
+    Entry("augmentations.random_resized_crop", "whole images", uncropped),
+    Entry("laplacian.random_features", "the first outputs instead of a projection", first_outputs),
 ]
