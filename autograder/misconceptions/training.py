@@ -5,11 +5,17 @@ in the middle of the reference, the entry runs the reference with one of the nam
 """
 
 import contextlib
+import itertools
+from collections.abc import Iterable
 
 import torch
 from torch import nn
 
-from autograder.misconceptions import misconception
+from autograder import replay
+from autograder.diagnosis import attempt
+from autograder.expect import Mismatch
+from autograder.misconceptions import alteration, misconception, observer
+from autograder.worker import networks, wire
 from solutions.training import (
     VICRegTerms,
     _batches,
@@ -497,10 +503,9 @@ def new_optimizer_each_batch(*args, _right=train_vicreg, **options):
     from unittest import mock
 
     def step(encoder, projector, optimizer, *views, _step=train_step, **weights):
-        parameters = [*encoder.parameters(), *projector.parameters()]
-        return _step(
-            encoder, projector, torch.optim.Adam(parameters, optimizer.defaults["lr"]), *views, **weights
-        )
+        parameters, lr = [*encoder.parameters(), *projector.parameters()], optimizer.defaults["lr"]
+        anew = torch.optim.Adam(parameters, lr=lr, weight_decay=1e-6)
+        return _step(encoder, projector, anew, *views, **weights)
 
     with mock.patch.dict(globals(), train_step=step):
         return _right(*args, **options)
@@ -552,7 +557,10 @@ def with_replacement(*args, _right=train_vicreg, **options):
 def one_tensor_twice(*args, _right=train_vicreg, **options):
     from unittest import mock
 
-    with mock.patch.dict(globals(), two_views=lambda images, _both=two_views: (_both(images)[0],) * 2):
+    def step(encoder, projector, optimizer, view_a, view_b, _step=train_step, **weights):
+        return _step(encoder, projector, optimizer, view_a, view_a, **weights)
+
+    with mock.patch.dict(globals(), train_step=step):
         return _right(*args, **options)
 
 
@@ -565,9 +573,10 @@ def one_tensor_twice(*args, _right=train_vicreg, **options):
 def shuffled_pairs(*args, _right=train_vicreg, **options):
     from unittest import mock
 
-    with mock.patch.dict(
-        globals(), two_views=lambda images, _both=two_views: (_both(images)[0], _both(images.roll(1, 0))[1])
-    ):
+    def step(encoder, projector, optimizer, view_a, view_b, _step=train_step, **weights):
+        return _step(encoder, projector, optimizer, view_a, view_b.roll(1, 0), **weights)
+
+    with mock.patch.dict(globals(), train_step=step):
         return _right(*args, **options)
 
 
@@ -749,5 +758,423 @@ def training_with_seed(*args, _right=train_vicreg, **options):
     "The function changes torch's number of threads for the whole program.",
 )
 def threads_changed(*args, _right=train_vicreg, **options):
-    torch.set_num_threads(torch.get_num_threads() + 1)
+    torch.set_num_threads(2 if torch.get_num_threads() == 1 else 1)
     return _right(*args, **options)
+
+
+# What tells these mistakes apart. The expected losses and gradients come from the submission's own `vicreg_loss`, as in
+# the checks: a mistake there is no mistake here. Order and noise are drawn, so what they decide is told in words.
+
+NETWORK = {"features": 3, "dim": 4, "seed": 4}
+NORMED = {**NETWORK, "batch_norm": True}
+WEIGHTS = {"inv_weight": 2.0, "var_weight": 3.0, "cov_weight": 5.0}
+
+
+def _random(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def _named(value: torch.Tensor, options: Iterable[tuple], atol: float = 1e-4):
+    """The name of the option that the value equals. Else the value, which only the same mistake gives."""
+    # As in `replay`: float32 in another order gives 1e-6.
+    near = (name for name, option in options if torch.allclose(value, option.to(value), 1e-3, atol))
+    return next(near, value)
+
+
+def _read(reader, *args, **kwargs):
+    """What a reader finds, or what it expected and did not find."""
+    try:
+        return reader(*args, **kwargs)
+    except Mismatch as mismatch:
+        return mismatch.expected
+
+
+def _loss(student, z_a, z_b, **weights) -> torch.Tensor:
+    """The four terms of the submission's own loss."""
+    return torch.stack([each.double() for each in replay.loss(student, z_a, z_b, **weights).values()])
+
+
+def _returned(value, options: list[tuple]):
+    """Which terms came back; in words where it is no named tuple of them."""
+    if isinstance(value, float | torch.Tensor):
+        return "a single value"
+    if not isinstance(value, wire.Named) or not set(replay.FIELDS) <= set(value):
+        return type(value).__name__
+    found = torch.tensor([float(value[name]) for name in replay.FIELDS], dtype=torch.float64)
+    return _named(found, options) if torch.isfinite(found).all() else "not finite"
+
+
+# One step
+
+
+@observer(STEP)
+def observe_step(student):
+    view_a, view_b = _random(2, 5, 3, 1, 1, seed=1)
+    came = student.run("step", view_a, view_b, NETWORK, WEIGHTS, times=2)
+    steps = [torch.cat([each.flatten() for each in step]) for step in came["steps"]]
+    passes = came["encoder"] + came["projector"]
+    return {
+        "returned": _returned(came["terms"][0], _step_terms(student, view_a, view_b)),
+        "steps": len(steps),
+        "gradient": _named(steps[0], _step_gradients(student, view_a, view_b)) if steps else "none",
+        "next gradient": "of other views" if student.mutated else _next_gradient(steps),
+        "projector": bool(came["projector"]),
+        "modes": [came["modes"], all(each["training"] for each in passes)],
+        "seed set": came["reseeded"],
+    }
+
+
+def _next_gradient(steps: list[torch.Tensor]):
+    """The learning rate is 0, so the second step should have the gradient of the first."""
+    if len(steps) < 2:
+        return "none"
+    return _named(steps[-1], [("the same", steps[0]), ("added", 2 * steps[0])])
+
+
+def _step_terms(student, view_a, view_b) -> list[tuple]:
+    encoder, projector = networks.pair(**NETWORK)
+    with torch.no_grad():
+        y_a, y_b = encoder(view_a), encoder(view_b)
+        z_a, z_b = projector(y_a), projector(y_b)
+    right = _loss(student, z_a, z_b, **WEIGHTS)
+    return [
+        ("right", right),
+        ("weighted", right * torch.tensor([1.0, *WEIGHTS.values()])),
+        ("without the weights", _loss(student, z_a, z_b)),
+        ("of one view", _loss(student, z_a, z_a, **WEIGHTS)),
+        ("of one view", _loss(student, z_b, z_b, **WEIGHTS)),
+        ("of representations", _loss(student, y_a, y_b, **WEIGHTS)),
+    ]
+
+
+def _step_gradients(student, view_a, view_b) -> list[tuple]:
+    encoder, projector = networks.pair(**NETWORK)
+    parameters = networks.parameters(encoder, projector)
+
+    def gradient(one=view_a, other=view_b, network=projector, detached=False, output="total", weights=WEIGHTS):
+        z = [network(encoder(each)) for each in (one, other)]
+        return _gradient(student, parameters, z[0], z[1].detach() if detached else z[1], output, weights)
+
+    return [
+        ("right", gradient()),
+        ("zero", torch.zeros(sum(each.numel() for each in parameters))),
+        ("without the weights", gradient(weights={})),
+        ("of one view", gradient(other=view_a)),
+        ("of one view", gradient(one=view_b)),
+        ("of representations", gradient(network=nn.Identity())),
+        ("of the first branch", gradient(detached=True)),
+        ("of the invariance", gradient(output="invariance")),
+    ]
+
+
+def _gradient(student, parameters, z_a, z_b, output: str = "total", weights: dict | None = None) -> torch.Tensor:
+    """The gradient of the submission's own loss of these embeddings, for all parameters in one vector."""
+    for parameter in parameters:
+        parameter.grad = None
+    with replay.unlisted(student):
+        inputs = z_a.detach(), z_b.detach()
+        found = student.gradient("vicreg.vicreg_loss", *inputs, wrt=(0, 1), output=output, **(weights or {}))
+    for z, gradient in zip((z_a, z_b), found):
+        if gradient is not None and z.requires_grad:
+            z.backward(gradient)
+    return torch.cat([networks.gradient_of(each).flatten() for each in parameters])
+
+
+# The test loss
+
+
+@observer(EVALUATE)
+def observe_evaluation(student):
+    # 11 = 4 + 4 + 3 images, 9 = 4 + 4 + 1, 8 = 4 + 4
+    runs = ((11, [True, True]), (9, [False, False]), (8, [True, False]))
+    return {f"{n} images": attempt(_evaluated, student, n, modes) for n, modes in runs}
+
+
+def _evaluated(student, n: int, modes: list[bool]) -> dict:
+    """All images are equal, so that the rows of a view are equal if nothing is drawn for them."""
+    came = student.run("evaluate", torch.full((n, 4, 4, 3), 128, dtype=torch.uint8), NORMED, modes, 4)
+    passes = came["encoder"] + came["projector"]
+    outputs = _read(replay.pairs, came["projector"] or came["encoder"], "output", 4)
+    return {
+        "modes afterwards": came["modes"],
+        "train mode": [any(each["training"] for each in came[name]) for name in ("encoder", "projector")],
+        "unchanged": all(map(torch.equal, came["before"], came["after"])),
+        "gradients": came["attached"] or any(each["gradients"] for each in passes),
+        "projector": bool(came["projector"]),
+        "views": _read(_drawn, came["encoder"], 4),
+        "mean": outputs if isinstance(outputs, str) else _returned(came["terms"], _means(student, outputs, n // 4)),
+        "seed set": came["reseeded"],
+    }
+
+
+def _drawn(passes: list[dict], batch_size: int) -> str:
+    """How the views of equal images were made."""
+
+    def plain(view) -> bool:
+        return torch.equal(view, view[:1].expand_as(view))
+
+    if all(plain(each["input"]) for each in passes):
+        return "plain images"
+    pairs = [pair for pair in replay.pairs(passes, "input", batch_size) if len(pair[0]) > 1]
+    if any(torch.equal(a, b) for a, b in pairs):
+        return "the same view twice"
+    return "one view and the plain image" if any(plain(a) or plain(b) for a, b in pairs) else "two random views"
+
+
+def _means(student, pairs: list[tuple], rounded_count: int) -> list[tuple]:
+    """Ways to make one loss from those of the batches."""
+    pairs = [pair for pair in pairs if len(pair[0]) > 1]
+    sizes = torch.tensor([len(a) for a, _ in pairs]).double()
+    terms = torch.stack([_loss(student, *pair) for pair in pairs])
+    return [
+        ("mean", sizes @ terms / sizes.sum()),
+        ("mean", terms.mean(dim=0)),
+        ("last", terms[-1]),
+        ("sum", terms.sum(dim=0)),
+        ("by a rounded count", terms.sum(dim=0) / rounded_count),
+    ]
+
+
+# The loop
+
+TABLES = _random(2, 12, 3, 2, 2, seed=2)  # what `views` gives
+KINDS = {(2, 2): "views", (5, 6): "training images", (4, 4): "test images"}  # what a network sees, by its size
+CONSTANT = {"inv_weight": 0.0, "var_weight": 0.0, "cov_weight": 1e-12}  # a loss that is, for Adam, just not zero
+
+
+def _indexed(n: int) -> torch.Tensor:
+    """Training images whose values are their indices."""
+    return torch.arange(n, dtype=torch.uint8).view(n, 1, 1, 1).repeat(1, 5, 6, 3)
+
+
+@observer(TRAIN)
+def observe_training(student):
+    epochs, by_default = attempt(_epochs, student), attempt(_default_views, student)
+    # Wrong pairs are the same mistake with `views` and without.
+    wrong = {each.pop("pairs") for each in (epochs, by_default) if isinstance(each, dict)} - {"right"}
+    return {
+        "wrong pairs": sorted(wrong),
+        "epochs": epochs,
+        "default views": by_default,
+        "optimizer": attempt(_optimized, student, 4, 0.05, WEIGHTS),
+        "weight decay": attempt(_optimized, student, 1, 0.02, CONSTANT),  # a whole step with it, none without
+        "default rate": attempt(_default_rate, student),
+    }
+
+
+def _epochs(student) -> dict:
+    """Three epochs of three batches, each with a test pass on equal images."""
+    test_images = torch.full((4, 4, 4, 3), 128, dtype=torch.uint8)
+    came = student.run("loop", _indexed(12), NORMED, {"epochs": 3, "batch_size": 4}, *TABLES, test_images)
+    encoder, projector, history = came["encoder"], came["projector"], came["history"]
+    kinds = [KINDS.get(tuple(each["input"].shape[2:]), "others") for each in encoder]
+    in_training = [kind == kinds[0] for kind in kinds]
+    embedded = len(projector) == len(encoder)  # otherwise, all of the projector's passes are taken for training
+    train = _chosen(encoder, in_training) + (_chosen(projector, in_training) if embedded else projector)
+    test = _chosen(encoder, in_training, False) + (_chosen(projector, in_training, False) if embedded else [])
+    pairs = _read(replay.pairs, _chosen(encoder, in_training), "input", 4)
+    first = _chosen(encoder, in_training, False)[: max(1, in_training.count(False) // 3)]
+    return {
+        "passes": [kind for kind, _ in itertools.groupby(kinds)],
+        "order": _order(came["batches"]),
+        "pairs": pairs if isinstance(pairs, str) else _pairing(came["batches"], pairs),
+        "modes": [sorted({each["training"] for each in passes}) for passes in (train, test)],
+        "statistics changed": [sorted({each["statistics_changed"] for each in passes}) for passes in (train, test)],
+        "embedded": embedded,
+        "test views": _read(_drawn, first, 4) if first else "none",
+        "history": {name: len(history[name]) for name in ("train", "test")},
+        "seed set": came["reseeded"],
+    }
+
+
+def _chosen(passes: list, flags: list[bool], wanted: bool = True) -> list:
+    return [each for each, flag in zip(passes, flags) if flag == wanted]
+
+
+def _order(batches: list[list[int]]) -> list[str]:
+    """What is odd about the indices that `views` was asked for."""
+    if not batches or max(map(len, batches)) > 12:
+        return ["no indices"]
+    thirds = len(batches) // 3
+    epochs = [sum(batches[i : i + thirds], []) for i in range(0, 3 * thirds, thirds)] if thirds else [sum(batches, [])]
+    odd = {
+        "twice": any(len(set(each)) < len(each) for each in epochs),
+        "not all": any(len(set(each)) < 12 for each in epochs),
+        "sorted": epochs[0] == sorted(epochs[0]),
+        "repeated": all(each == epochs[0] for each in epochs),
+    }
+    return [name for name, holds in odd.items() if holds]
+
+
+def _pairing(batches: list[list[int]], pairs: list[tuple]) -> str:
+    """Whether the networks saw what `views` gave for these indices."""
+    for rows, (a, b) in zip(batches, pairs):
+        if torch.equal(a, b):
+            return "the same view twice"
+        wanted = TABLES[0][rows], TABLES[1][rows]
+        if not torch.equal(a, wanted[0]) or not torch.equal(b, wanted[1]):
+            same = all(torch.equal(_sorted(each), _sorted(right)) for each, right in zip((a, b), wanted))
+            return "different images" if same else "other views"
+    return "right"
+
+
+def _sorted(view: torch.Tensor) -> torch.Tensor:
+    """The same for all orders of the rows."""
+    return view.flatten(1).sort(dim=0).values
+
+
+def _default_views(student) -> dict:
+    """9 = 4 + 4 + 1 images, without `views`."""
+    came = student.run("loop", _indexed(9), NETWORK, {"epochs": 1, "batch_size": 4})
+    pairs, made = _read(replay.pairs, came["encoder"], "input", 4), came["made"]
+    return {
+        "pairs": pairs if isinstance(pairs, str) else _pairing_of_made(pairs, made),
+        "a single row": any(len(each["input"]) == 1 for each in came["encoder"]),
+        "seed set": came["reseeded"],
+    }
+
+
+def _pairing_of_made(pairs: list[tuple], made: list[dict]) -> str:
+    """Whether both views of a pair are of the same images; views of their own making are taken for right."""
+    if any(torch.equal(a, b) for a, b in pairs):
+        return "the same view twice"
+
+    def images(view):
+        return next((each["images"] for each in made if torch.equal(each["view"], view)), None)
+
+    return "different images" if any(images(a) != images(b) for a, b in pairs) else "right"
+
+
+def _moves(came: dict) -> list[torch.Tensor]:
+    """What became of encoder and projector. The last bias is left out: the loss does not depend on it."""
+    before = [torch.cat([each.detach().flatten() for each in one.parameters()]) for one in networks.pair(**NETWORK)]
+    after = torch.cat([each.flatten() for each in came["after"]]).split([len(each) for each in before])
+    moves = [now - then for now, then in zip(after, before)]
+    return [moves[0], moves[1][: -NETWORK["dim"]]]
+
+
+def _default_rate(student) -> str:
+    """Adam's first step moves every parameter by the learning rate."""
+    came = student.run("loop", _indexed(8), NETWORK, {"epochs": 1, "batch_size": 8}, *TABLES[:, :8])
+    moves = torch.cat(_moves(came)).abs()
+    return f"{float(moves[moves > 0].median()):.0e}" if moves.any() else "none"
+
+
+def _optimized(student, steps: int, lr: float, weights: dict) -> dict:
+    """Whose way the parameters went in a few steps, each of them on all images."""
+    options = {"epochs": steps, "batch_size": 8, "lr": lr, **weights}
+    came = student.run("loop", _indexed(8), NETWORK, options, *TABLES[:, :8])
+    pairs, moves = _read(replay.pairs, came["encoder"], "input", 8), _moves(came)
+    moved = [bool(each.abs().max() > 0.01 * lr) for each in moves]
+    if isinstance(pairs, str) or not any(moved):
+        return {"moved": moved}
+    ways = ((name, _replayed(student, pairs, moved, *how)) for name, *how in _optimizers(lr, weights))
+    return {"moved": moved, "way": _named(torch.cat(moves), ways, atol=0.03 * lr)}
+
+
+def _optimizers(lr: float, weights: dict) -> list[tuple]:
+    """Ways to take the steps: a name, what makes the optimizer, the weights of the loss, whether each step makes it."""
+
+    def adam(rate: float = lr, betas: tuple = (0.9, 0.999), decay: float = 1e-6):
+        return lambda parameters: torch.optim.Adam(parameters, rate, betas, weight_decay=decay)
+
+    return [
+        ("Adam", adam(), weights, False),
+        ("Adam without weight decay", adam(decay=0.0), weights, False),
+        ("Adam without the weights of the loss", adam(), {}, False),
+        ("Adam with the default rate", adam(rate=3e-4), weights, False),
+        ("Adam with other betas", adam(betas=(0.5, 0.9)), weights, False),
+        ("Adam made anew", adam(), weights, True),
+        ("SGD", lambda parameters: torch.optim.SGD(parameters, lr), weights, False),
+    ]
+
+
+def _replayed(student, pairs, moved: list[bool], make, weights: dict, anew: bool) -> torch.Tensor:
+    """Where such an optimizer takes the networks that it has."""
+    pair = networks.pair(**NETWORK)
+    parameters = networks.parameters(*(network for network, has_moved in zip(pair, moved) if has_moved))
+    optimizer = make(parameters)
+    for views in pairs:
+        _gradient(student, networks.parameters(*pair), *_embeddings(pair, views), weights=weights)
+        optimizer = make(parameters) if anew else optimizer
+        optimizer.step()
+    return torch.cat(_moves({"after": [each.detach() for each in networks.parameters(*pair)]}))
+
+
+def _embeddings(pair, views) -> list[torch.Tensor]:
+    encoder, projector = pair
+    return [projector(encoder(view)) for view in views]
+
+
+# Combinations. Not in the loop: a look at it takes too long to try them all.
+
+
+@alteration(STEP, "second view ignored")
+def with_the_first_view_twice(version):
+    def train_step(encoder, projector, optimizer, view_a, view_b, **weights):
+        return version(encoder, projector, optimizer, view_a, view_a, **weights)
+
+    return train_step
+
+
+@alteration(STEP, "loss on representations")
+def without_the_projector(version):
+    def train_step(encoder, projector, *args, **weights):
+        return version(encoder, nn.Identity(), *args, **weights)
+
+    return train_step
+
+
+@alteration(STEP, "weights not passed on")
+def with_default_weights(version):
+    return lambda *args, **weights: version(*args)
+
+
+@alteration(STEP, "total only")
+def giving_the_total(version):
+    return lambda *args, **weights: version(*args, **weights)[0]
+
+
+@alteration(STEP, "eval mode during training")
+def in_eval_mode(version):
+    def train_step(encoder, projector, *args, **weights):
+        return version(encoder.eval(), projector.eval(), *args, **weights)
+
+    return train_step
+
+
+@alteration(EVALUATE, "eval mode never undone")
+def with_eval_mode_left(version):
+    def evaluate_loss(encoder, projector, *args, **options):
+        terms = version(encoder, projector, *args, **options)
+        encoder.eval(), projector.eval()
+        return terms
+
+    return evaluate_loss
+
+
+@alteration(EVALUATE, "always train mode afterwards")
+def with_train_mode_set(version):
+    def evaluate_loss(encoder, projector, *args, **options):
+        terms = version(encoder, projector, *args, **options)
+        encoder.train(), projector.train()
+        return terms
+
+    return evaluate_loss
+
+
+@alteration(EVALUATE, "test loss on representations")
+def without_the_embeddings(version):
+    def evaluate_loss(encoder, projector, *args, **options):
+        return version(encoder, nn.Identity(), *args, **options)
+
+    return evaluate_loss
+
+
+@alteration(EVALUATE, "seed set inside")
+def with_a_seed(version):
+    def evaluate_loss(*args, **options):
+        torch.manual_seed(0)
+        return version(*args, **options)
+
+    return evaluate_loss
