@@ -3,12 +3,14 @@
     python -m benchmarks.repeat                                                100 gradings of each, all tasks: hours
     python -m benchmarks.repeat --task warmup --task vicreg --task retrieval   the same for quick tasks
     python -m benchmarks.repeat --times 8                                      each of the surroundings at least once
-    python -m benchmarks.repeat --only reference --only import-crash           of some submissions alone
+    python -m benchmarks.repeat --minutes 30                                   whatever can be graded in that time
+    python -m benchmarks.repeat --only reference --only import-crash           some submissions alone
 
 Grades the reference and five faulty submissions again and again, each time in the next of several surroundings: number of
 threads, hash seed, locale, time zone, temporary and current folder, a busy machine, two gradings at once; as a folder with
-files in another order, with other times, or as a zip. Counts the different reports of each: everything but the seconds and
-the submission's name must be the same. Prints the first difference where there is one, and exits with 1.
+files in another order, with other times, or as a zip. One process grades all of them, up to three times over. Counts the
+different reports of each: everything but the seconds and the submission's name must be the same. Prints the first
+difference where there is one, and exits with 1.
 """
 import argparse
 import contextlib
@@ -28,7 +30,7 @@ from pathlib import Path
 from autograder import rubric
 
 PROJECT = Path(__file__).resolve().parent.parent
-BURST = 5  # gradings in one process: the later ones must not see what the earlier ones left there
+BURST = 3  # gradings of a submission in one process: the later ones must not see what the earlier ones left there
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,45 +119,50 @@ def main() -> int:
     options = parser().parse_args()
     names = options.only or ["reference", *FAULTY]
     with tempfile.TemporaryDirectory(prefix="repeat-") as base:
-        counts = [repeat(name, options.times, options.task, Path(base) / name) for name in names]
-    return int(any(count != 1 for count in counts))
+        found = repeat(names, options.times, options.task, 60 * options.minutes, Path(base))
+    for name, reports in found.items():
+        seen = different(reports)
+        points = " or ".join(dict.fromkeys(f"{report['total']:g}" for _, report in seen))
+        print(f"{name:<26}{len(reports):>5} gradings {len(seen):>4} different reports   {points} points")
+        if len(seen) > 1:
+            print(difference(*seen[:2]))
+    return int(any(len(different(reports)) != 1 for reports in found.values()))
 
 
 def parser() -> argparse.ArgumentParser:
     raw = argparse.RawDescriptionHelpFormatter
     top = argparse.ArgumentParser(prog="python -m benchmarks.repeat", description=__doc__, formatter_class=raw)
     top.add_argument("--times", type=int, default=100, help="gradings of each submission (default: 100)")
+    top.add_argument("--minutes", type=float, default=math.inf, help="begin nothing new after this time")
     top.add_argument("--task", action="append", default=[], help="only this task (may be repeated)")
     top.add_argument("--only", action="append", default=[], choices=["reference", *FAULTY], help="only this submission")
     return top
 
 
-def repeat(name: str, times: int, tasks: list[str], base: Path) -> int:
-    """Grade one submission so many times; returns how many different reports it got."""
-    shapes = build(name, base)
-    seen: dict[str, tuple[str, dict]] = {}  # by results: where they came first, and the report
-    started, done, turn = time.perf_counter(), 0, 0
-    while done < times:
+def repeat(names: list[str], times: int, tasks: list[str], seconds: float, base: Path) -> dict[str, list]:
+    """Grade each submission so many times; returns by name the reports, each with the surroundings that it comes from."""
+    shapes = {name: build(name, base / name) for name in names}
+    found: dict[str, list] = {name: [] for name in names}
+    started, turn = time.perf_counter(), 0
+    while (done := len(found[names[0]])) < times and time.perf_counter() - started < seconds:
         each = SURROUNDINGS[turn % len(SURROUNDINGS)]
         left = max(1, len(SURROUNDINGS) - turn)  # surroundings that have not had their first turn
         rounds = min(BURST, math.ceil((times - done) / each.gradings / left))
-        for report in grade(shapes[each.shape], each, tasks, rounds, base):
-            seen.setdefault(report["receipt"]["results"], (each.name, report))
-            done += 1
+        for name, report in grade({name: shapes[name][each.shape] for name in names}, each, tasks, rounds, base):
+            found[name].append((each.name, report))
         turn += 1
-        progress(f"{name}: {done} of {times} gradings, {len(seen)} different, {time.perf_counter() - started:.0f} s")
-    progress("")
-    points = " or ".join(dict.fromkeys(f"{report['total']:g}" for _, report in seen.values()))
-    seconds = time.perf_counter() - started
-    print(f"{name:<26}{done:>5} gradings {len(seen):>4} different reports   {points} points   {seconds:.0f} s", flush=True)
-    if len(seen) > 1:
-        print(difference(*list(seen.values())[:2]))
-    return len(seen)
+        counts = ", ".join(str(len(different(reports))) for reports in found.values())
+        done, passed = len(found[names[0]]), time.perf_counter() - started
+        print(f"{passed:5.0f} s: {done:>3} gradings of each, {counts} different reports (last: {each.name})", flush=True)
+    return found
 
 
-def progress(text: str) -> None:
-    if sys.stderr.isatty():
-        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
+def different(reports: list) -> list:
+    """The first of each kind of report."""
+    kinds: dict[str, tuple] = {}
+    for where, report in reports:
+        kinds.setdefault(report["receipt"]["results"], (where, report))
+    return list(kinds.values())
 
 
 def build(name: str, base: Path) -> dict[str, Path]:
@@ -176,9 +183,9 @@ def build(name: str, base: Path) -> dict[str, Path]:
     return shapes | {"shuffled": shapes["shuffled"].parent}
 
 
-def grade(submission: Path, surroundings: Surroundings, tasks: list[str], rounds: int, base: Path) -> list[dict]:
-    """The reports of `rounds` gradings in each of the processes that the surroundings ask for."""
-    copies = [copy_of(submission, number, base) for number in range(rounds)]
+def grade(given: dict[str, Path], surroundings: Surroundings, tasks: list[str], rounds: int, base: Path) -> list[tuple]:
+    """Names and reports of `rounds` gradings of each in each of the processes that the surroundings ask for."""
+    copies = [copy_of(path, f"{number} {name}", base) for number in range(rounds) for name, path in given.items()]
     with busy(surroundings.busy):
         running = [start(copies, surroundings, tasks, base / f"out{number}") for number in range(surroundings.gradings)]
         outputs = [process.communicate() for process in running]
@@ -186,12 +193,13 @@ def grade(submission: Path, surroundings: Surroundings, tasks: list[str], rounds
         if process.returncode != 0:
             raise SystemExit(f"grade ended with {process.returncode}: {error[-2000:]}")
     shutil.rmtree(base / "copies")
-    return [report for output, _ in outputs for report in json.loads(output)]
+    reports = [report for output, _ in outputs for report in json.loads(output)]
+    return [(report["submission"].partition(" ")[2], report) for report in reports]
 
 
-def copy_of(submission: Path, number: int, base: Path) -> Path:
+def copy_of(submission: Path, name: str, base: Path) -> Path:
     """Each grading of a run needs a name of its own."""
-    target = base / "copies" / f"{number}{submission.suffix}"
+    target = base / "copies" / f"{name}{submission.suffix}"
     target.parent.mkdir(exist_ok=True)
     return Path(shutil.copytree(submission, target) if submission.is_dir() else shutil.copy(submission, target))
 
