@@ -52,22 +52,22 @@ def run(options, console: Console) -> int:
     names = output_names(options.submissions)
     if options.out.exists() and not options.out.is_dir():
         raise UsageError(f"{options.out} is a file; --out names a folder")
-    run = Run(options.out, part, full, confinement, options.fresh, console)
-    with locked(options.out, options.wait, run.say):
+    session = Session(options.out, part, full, confinement, options.fresh, console)
+    with locked(options.out, options.wait, session.say):
         try:
             console.print(f"Sandbox: {confinement.describe()}", markup=False, soft_wrap=True)
             for number, (path, name) in enumerate(names.items(), start=1):
                 console.rule(Text(f"{number} of {len(names)}: {report.clean(name)}"), align="left")
-                run.grade(path, name)
+                session.grade(path, name)
         finally:
-            run.save_scores()
+            session.save_scores()
     if options.json:
-        print(json.dumps([each.as_dict() for each in run.reports], indent=2))
+        print(json.dumps([each.as_dict() for each in session.reports], indent=2))
     else:
-        console.print(terminal.scoreboard(run.reports))
-    run.tell_changes()
-    run.say(f"Reports: {options.out}/<submission>/report.html and report.json; all points: {options.out}/scores.csv")
-    return closing_code(run.reports)
+        console.print(terminal.scoreboard(session.reports))
+    session.tell_changes()
+    session.say(f"Reports: {options.out}/<submission>/report.html and report.json; all points: {options.out}/scores.csv")
+    return closing_code(session.reports)
 
 
 def output_names(submissions: list[Path]) -> dict[Path, str]:
@@ -100,7 +100,7 @@ def locked(out: Path, wait: bool, say) -> Iterator[None]:
         raise UsageError(f"{held}; wait for it with --wait, or name another folder with --out") from None
 
 
-class Run:
+class Session:
     """One run of the command: what all its submissions share, and what came out."""
 
     def __init__(self, out: Path, part, full, confinement, fresh: bool, console: Console):
