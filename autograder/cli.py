@@ -12,7 +12,7 @@ from autograder.rubric import RubricError
 from autograder.sandbox import SandboxError
 
 # In the order of `--help`. Students' copies hold the first alone.
-COMMANDS = ("check", "grade", "certify", "calibrate")
+COMMANDS = ("check", "grade", "certify", "calibrate", "redteam")
 
 
 def main(argv: list[str] | None = None) -> int:

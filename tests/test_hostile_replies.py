@@ -5,8 +5,8 @@ import struct
 import pytest
 import torch
 
-import redteam
 from autograder import diagnosis, expect, grading, messages, replay, rubric, sandbox
+from autograder.proofs import redteam
 from autograder.student import Call, NotAttempted, Student, StudentError, error_class
 from autograder.worker import networks, wire
 
@@ -104,7 +104,7 @@ def test_a_loss_without_slope_cannot_be_trained_on():
 
 
 def graded(tmp_path, text: str, task: str, file: str = "vicreg.py"):
-    folder = redteam.build(redteam.Attack("hostile", 21, lambda each: redteam.append(each, text, file), None), tmp_path)
+    folder = redteam.build(redteam.Attack("hostile", 21, "", lambda each: redteam.append(each, text, file), None), tmp_path)
     full = rubric.load()
     report = grading.grade(folder, full.only([task]), full, sandbox.choose())
     return {item.id: item for item in report.items()}

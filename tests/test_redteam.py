@@ -1,114 +1,124 @@
 """Every attack is graded for real, through the command line, and must come out as the threat list says."""
 import json
 import os
-import socket
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-import redteam
+import torch
 
-from autograder import sandbox
-from autograder.report import Report
+from autograder import expect, messages, sandbox, staging
+from autograder.forkserver import ForkServer
+from autograder.proofs import redteam
+from autograder.proofs.redteam import outcomes, run
+from autograder.report import ItemResult, Report, TaskResult
+from autograder.student import Call, error_class
+from autograder.worker import server as fork_server
+from autograder.worker import wire
 
 PROJECT = Path(__file__).resolve().parent.parent
-
-
-def start(folders, out: Path, *options: str) -> subprocess.Popen:
-    command = [sys.executable, "-m", "autograder", "grade", *map(str, folders), "--out", str(out), *options]
-    env = {**os.environ, "SECRET_OF_THE_GRADER": "1"}
-    return subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
-
-
-def finish(process: subprocess.Popen) -> None:
-    output, errors = process.communicate(timeout=500)
-    assert process.returncode == 0, output[-3000:] + errors[-3000:]
-    assert "\x1b" not in output and "Traceback" not in errors
-
-
-def read(out: Path, name: str) -> Report:
-    return Report.from_dict(json.loads((out / name / "report.json").read_text(encoding="utf-8")))
-
-
-def short_limits(folder: Path) -> Path:
-    """The real rubric with less patience: an endless loop costs each of its items the whole limit."""
-    text = (PROJECT / "autograder" / "rubric.toml").read_text(encoding="utf-8")
-    path = folder / "rubric.toml"
-    path.write_text(text.replace("call_seconds = 10", "call_seconds = 3").replace("memory_mib = 2048", "memory_mib = 512"))
-    return path
+# What wins credit or loses results on other graders, and takes a second or two. The rest is left to `make test-all`:
+# honest faults, which harm nobody but their authors, and what has to run into a limit of time or memory.
+QUICK = {
+    "exits-on-import",
+    "sys-exit-in-a-function",
+    "forges-a-results-file",
+    "memory-bomb-of-tensors",
+    "patches-comparisons",
+    "patches-test-frameworks",
+    "ships-pytest-files",
+    "ships-shadow-modules",
+    "walks-frames-and-garbage",
+    "reads-the-reference",
+    "returns-what-equals-everything",
+    "returns-a-malicious-pickle",
+    "answers-the-pipe-itself",
+    "has-a-syntax-error",
+    "special-cases-the-public-inputs",
+    "changes-its-inputs-in-place",
+    "tells-inputs-by-an-exception",
+    "tells-inputs-in-a-later-item",
+    # refused before anything is run
+    "hands-in-a-link",
+    "hands-in-a-fifo",
+    "zips-a-path-that-leads-out",
+    "zips-a-bomb",
+    "zips-a-million-names",
+    "zips-a-file-without-a-name",
+    "commands-in-a-reason",
+}
+MODES = run.modes()
+CASES = [
+    pytest.param(
+        mode, each, id=f"{mode}-row{each.row}-{each.name}",
+        marks=[] if mode == MODES[0] and each.name in QUICK else pytest.mark.slow,
+    )
+    for mode in MODES
+    for each in redteam.attacks()
+    if mode in each.modes
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
-def graded(tmp_path_factory, request) -> Path:
-    """All attacks that were asked for, graded by two runs of the command at once, one for each core."""
-    base = tmp_path_factory.mktemp("redteam")
+def outcomes_of(tmp_path_factory, request):
+    """The outcomes of all attacks that were asked for, by mode and name."""
     given = [item.callspec.params for item in request.session.items if hasattr(item, "callspec")]
-    folders = [redteam.build(each["attack"], base / "submissions") for each in given if "attack" in each]
-    options = ["--task", "warmup", "--task", "vicreg", "--rubric", str(short_limits(base))]
-    # A folder of reports belongs to one run at a time.
-    runs = [start(folders[half::2], base / f"out{half}", *options) for half in (0, 1)]
-    for run in runs:
-        finish(run)
-    for folder in (base / "out1").glob("*/"):
-        folder.rename(base / "out0" / folder.name)
-    return base / "out0"
+    asked = {mode: [each["attack"] for each in given if "attack" in each and each["mode"] == mode] for mode in MODES}
+    found = {}
+    for mode, attacks in asked.items():
+        done = run.grade(attacks, tmp_path_factory.mktemp(mode), mode) if attacks else []
+        found.update({(mode, each.name): each for each in done})
+    return found
 
 
-# Ten seconds each and more; and honest faults, which harm nobody but their authors.
-LONG = {
-    "memory-bomb-of-lists",
-    "loops-and-swallows-everything",
-    "long-call-that-ignores-signals",
-    "changes-global-settings",
-    "reads-other-submissions",
-    "returns-nan",
-    "returns-infinity",
-    "is-not-utf8",
-    "has-a-bom-and-crlf",
-    "misses-a-file",
-    "renames-a-function",
-    "returns-the-wrong-shape",
-    "loses-the-gradient",
-    "prints-warnings",
-    "leaves-the-stubs",
-}
+@pytest.mark.parametrize("mode, attack", CASES)
+def test_attack_earns_nothing_and_costs_nothing_else(mode, attack, outcomes_of):
+    outcome = outcomes_of[mode, attack.name]
+    assert outcome.held, outcome.broken
 
 
-@pytest.mark.parametrize(
-    "attack",
-    [pytest.param(each, marks=pytest.mark.slow) if each.name in LONG else each for each in redteam.ATTACKS],
-    ids=lambda each: f"row{each.row}-{each.name}",
-)
-def test_attack_earns_nothing_and_costs_nothing_else(attack, graded):
-    report = read(graded, attack.name)
-    attack.check(report)
-    assert "LEAK" not in json.dumps(report.as_dict())
-    assert report.count("grader_fault") == 0
-    assert (graded / attack.name / "report.html").stat().st_size > 1000
+PLAYED = [
+    pytest.param(mode, each, id=f"{mode}-row{each.row}-{each.name}", marks=[] if each.row == 16 and mode == MODES[0] else pytest.mark.slow)
+    for mode in MODES
+    for each in redteam.scenarios()
+    if mode in each.modes
+]
 
 
-def test_no_connection_leaves_the_sandbox(tmp_path):
-    """Row 16: a listener on this machine is not reached, over TCP or UDP, and the submission is told why."""
-    if not sandbox.choose().network:
-        pytest.skip("no bubblewrap here, so the network cannot be cut off")
-    with socket.create_server(("127.0.0.1", 0)) as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-        udp.bind(("127.0.0.1", 0))
-        tcp.settimeout(0.2)
-        udp.settimeout(0.2)
-        source = f"""
-import socket
-socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x", ("127.0.0.1", {udp.getsockname()[1]}))
-socket.create_connection(("127.0.0.1", {tcp.getsockname()[1]}), timeout=2)
-"""
-        talker = redteam.Attack("connects", 16, lambda folder: redteam.append(folder, source), redteam.full_marks)
-        finish(start([redteam.build(talker, tmp_path / "in")], tmp_path / "out", "--task", "vicreg"))
-        with pytest.raises(TimeoutError):
-            tcp.accept()
-        with pytest.raises(TimeoutError):
-            udp.recv(1)
-    report = read(tmp_path / "out", "connects")
-    assert report.total == 0 and all("Error" in item.message for item in report.items() if item.verdict == "crashed")
+@pytest.mark.parametrize("mode, scenario", PLAYED)
+def test_scenario_holds(mode, scenario, tmp_path):
+    outcome = run.play(scenario, tmp_path, mode)
+    assert outcome.held, outcome.broken
+
+
+def test_every_row_has_an_attack_and_stands_in_the_documentation():
+    known = [*redteam.attacks(), *redteam.scenarios()]
+    assert {each.row for each in known} == {0, *redteam.ROWS}
+    assert len({each.name for each in known}) == len(known)
+    text = (PROJECT / "docs" / "security.md").read_text(encoding="utf-8")
+    rows = {int(number) for number in re.findall(r"^\| (\d+) \|", text, re.M)}
+    assert rows == set(redteam.ROWS)
+    for each in known:
+        assert f"| {each.tried} |" in text, f"docs/security.md does not list {each.name} with what it tries"
+
+
+def test_what_does_not_hold_is_said():
+    """The red team's own judgment: it can fail."""
+    item = ItemResult("vicreg.variance_value", "t", "public", "passed", 1.0, 1.0)
+    report = Report("x", 1.0, 1.0, "none", [], [TaskResult("vicreg", "Task 2: t", 1.0, 1.0, [item])])
+    outcomes.sound(report)
+    outcomes.full_marks(report)
+    for check in (outcomes.nothing, outcomes.rejected("x"), outcomes.lost("crashed"), outcomes.failed(item.id)):
+        with pytest.raises(redteam.Broken):
+            check(report)
+    item.verdict = "grader_fault"
+    with pytest.raises(redteam.Broken, match="fault"):
+        outcomes.sound(report)
+    item.verdict, item.message = "failed", "LEAK"
+    with pytest.raises(redteam.Broken, match="LEAK"):
+        outcomes.sound(report)
 
 
 def test_grading_from_inside_a_submission_imports_none_of_it(tmp_path):
@@ -122,3 +132,113 @@ def test_grading_from_inside_a_submission_imports_none_of_it(tmp_path):
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=env, timeout=120)
     assert result.returncode == 0, result.stderr
     assert not (tmp_path / "imported").exists()
+
+
+@pytest.mark.parametrize("arguments, code", [(["--row", "22", "--json"], 0), (["--row", "77"], 2), (["--out", "."], 2)])
+def test_the_command_tells_what_became_of_each(arguments, code):
+    command = [sys.executable, "-m", "autograder", "redteam", *arguments]
+    result = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=300)
+    assert result.returncode == code, result.stdout + result.stderr
+    if code:
+        assert len(result.stderr.splitlines()) == 1
+    else:
+        told = json.loads(result.stdout)
+        assert {each["row"] for each in told} == {22} and all(each["held"] and "rejected" in each["happened"] for each in told)
+
+
+# -- holes that the red team found, each by the piece that was at fault -----------------------------------------------
+
+
+def test_a_submission_with_many_blank_lines_is_read_at_once(tmp_path):
+    """A pattern over several lines took time with the square of their number: hours for a megabyte."""
+    (tmp_path / "assignment").mkdir()
+    (tmp_path / "assignment" / "a.py").write_text("\n" * 500_000 + "  import sklearn\nfrom matplotlib import pyplot\n")
+    wanted = ForkServer(tmp_path, sandbox.choose("none")).wanted(("sklearn", "torchvision"))
+    assert wanted == ["sklearn.linear_model", "matplotlib.font_manager"]
+
+
+def test_folders_are_emptied_however_deep_they_are(tmp_path):
+    """shutil.rmtree recurses, and its RecursionError made a whole grading the grader's fault, with full marks."""
+    home = os.getcwd()
+    (tmp_path / "inner" / "closed" / "moved-0").mkdir(parents=True)
+    (tmp_path / "inner" / "file").write_text("")
+    (tmp_path / "inner" / "link").symlink_to(PROJECT)
+    os.chmod(tmp_path / "inner" / "closed", 0)
+    try:
+        os.chdir(tmp_path / "inner")
+        for _ in range(2000):
+            os.mkdir("d")
+            os.chdir("d")
+    finally:
+        os.chdir(home)
+    fork_server.empty(str(tmp_path / "inner"))
+    assert not list((tmp_path / "inner").iterdir()) and (PROJECT / "tests").is_dir()
+
+
+def test_a_tensor_may_be_named_once_only():
+    """A tensor of 60 MB that is named a thousand times took 60 GB in whoever compared its entries."""
+    body = wire.pack([torch.ones(2), torch.ones(2)])
+    assert len(wire.unpack(body)) == 2
+    with pytest.raises(wire.WireError):
+        wire.unpack(body.replace(b'{"tensor": "1"}', b'{"tensor": "0"}'))
+
+
+def test_a_boolean_is_true_or_false():
+    """A byte of 140 is true for torch and counts as 140 in a sum."""
+    body = wire.pack(torch.tensor([True, False]))
+    with pytest.raises(wire.WireError, match="boolean"):
+        wire.unpack(body[:-2] + b"\x8c\x00")
+
+
+def test_a_file_that_cannot_be_read_is_the_submissions_fault(tmp_path, monkeypatch):
+    """It was the grader's, with full marks."""
+
+    def denied(*_):
+        raise PermissionError(13, "Permission denied")
+
+    (tmp_path / "vicreg.py").write_text("")
+    monkeypatch.setattr(staging, "open_warily", denied)
+    with pytest.raises(staging.SubmissionError, match="Permission denied"):
+        staging.read_folder(tmp_path).files[staging.PurePosixPath("vicreg.py")]()
+
+
+def test_a_pipe_put_in_a_files_place_does_not_block(tmp_path, monkeypatch):
+    os.mkfifo(tmp_path / "vicreg.py")
+    monkeypatch.setattr(staging, "check_regular", lambda *_: None)  # it was a file when it was looked at
+    with pytest.raises(staging.SubmissionError, match="not a regular file"):
+        staging.read_limited(tmp_path / "vicreg.py", staging.PurePosixPath("vicreg.py"))
+
+
+@pytest.mark.parametrize(
+    "came, told",
+    [
+        ("str 'LEAK'", "a value of type str"),
+        ("list [1, 2]", "a value of type list"),
+        ("a value of type assignment.vicreg.LEAK", "a value of another type"),
+        ("shape (3, 4)", "shape (3, 4)"),
+        ("shape (31415926, 4)", "another shape"),
+        ("None (is a `return` missing?)", "None (is a `return` missing?)"),
+    ],
+)
+def test_hidden_items_tell_kinds_and_no_values(came, told):
+    assert messages.without_values(came) == told
+
+
+def test_hidden_items_name_only_what_python_and_the_release_name():
+    call = Call("call", "vicreg.variance_loss", (), {})
+
+    def error(**told):
+        return error_class(tuple(told.get("bases", ())))(told, call)
+
+    assert messages.builtin_name(error(type="LEAK", bases=["ValueError", "Exception"])) == "ValueError"
+    assert messages.builtin_name(error(type="LEAK")) == "an exception"
+    place = {"file": "assignment/vicreg.py", "line": 7, "function": "variance_loss"}
+    assert messages.released_place([place]) == " at assignment/vicreg.py, line 7, in variance_loss"
+    assert messages.released_place([{**place, "function": "LEAK"}]) == " at assignment/vicreg.py, line 7"
+    for odd in ({"file": "assignment/LEAK.py"}, {"file": "/etc/passwd"}, {"line": "LEAK"}, {"line": 10**9}):
+        assert messages.released_place([{**place, **odd}]) == ""
+
+
+def test_long_values_are_described_by_their_beginning():
+    text = expect.describe([list(range(10**6))] * 1000)
+    assert text.startswith("list [[0, 1, 2") and len(text) < 100
