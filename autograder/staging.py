@@ -18,7 +18,10 @@ SKIPPED = {"__pycache__", "__MACOSX", ".git", ".ipynb_checkpoints", ".venv", "ve
 
 
 class SubmissionError(Exception):
-    """The submission cannot be used at all; the message says why."""
+    """The submission cannot be used at all; the message says why, on one line, whatever the names in it hold."""
+
+    def __init__(self, message: str):
+        super().__init__(" ".join(message.split()))
 
 
 @dataclasses.dataclass
@@ -49,6 +52,7 @@ def stage(submission: Path, files: Iterable[str], into: Path) -> Staged:
         else:
             (into / "assignment" / name).write_bytes(reader())
     staged.notes += extras(source, root, tuple(files))
+    staged.notes = [" ".join(each.split()) for each in staged.notes]  # a name may hold line breaks
     return staged
 
 
@@ -128,7 +132,7 @@ def read_zip(path: Path) -> Source:
     found = {}
     for member in members:
         name = PurePosixPath(member.filename)
-        if name.is_absolute() or ".." in name.parts or "\\" in member.filename or "\0" in member.filename:
+        if not name.name or name.is_absolute() or ".." in name.parts or "\\" in member.filename or "\0" in member.filename:
             raise SubmissionError(f"the zip holds the unsafe path {member.filename!r}")
         kind = stat.S_IFMT(member.external_attr >> 16)
         if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
@@ -195,5 +199,5 @@ def extras(source: Source, root: PurePosixPath | None, files: tuple[str, ...]) -
 
 
 def listing(names: list[str]) -> str:
-    shown = ", ".join(" ".join(name.split()) for name in sorted(names)[:8])  # a name may hold line breaks
+    shown = ", ".join(sorted(names)[:8])
     return shown if len(names) <= 8 else f"{shown} and {len(names) - 8} more"

@@ -79,6 +79,9 @@ def unpack(body: bytes):
         tensors = safetensors.torch.load(bytes(body[4 + size :]))
         if len(tensors) > MAX_TENSORS:
             raise WireError("a message with too many tensors")
+        for each in tensors.values():
+            if each.dtype == torch.bool and (each.view(torch.uint8) > 1).any():
+                raise WireError("a boolean that is neither true nor false")  # sums would count it as what it is
         return _decode(tree, tensors, [MAX_NODES], depth=0)
     except WireError:
         raise
