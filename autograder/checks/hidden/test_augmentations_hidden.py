@@ -166,7 +166,7 @@ def flipped(views: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 # Uncropped, the edge is in the middle of every view; a crop moves it by more than two pixels in half of them.
 MIN_MOVED = limits.at_least(0.2, "views whose middle moved", "share")
 MIN_VARIED = limits.at_least(0.15, "deviation of the brightness", "log")  # .23 at its default strength
-MIN_BRIGHTNESS, MAX_BRIGHTNESS = limits.at_least(0.88, "mean brightness"), limits.at_most(1.12, "mean brightness, from above")
+MIN_BRIGHTNESS, MAX_BRIGHTNESS = limits.at_least(0.88, "mean brightness"), limits.at_most(1.2, "mean brightness, from above")
 MIN_TURNED = limits.at_least(0.03, "deviation of the hue", "log")
 
 

@@ -112,9 +112,12 @@ ITEMS = [
     Item("augmentations.crop_scale", (f"{DRAWN_HIDDEN}:MIN_AREA", f"{DRAWN_HIDDEN}:MAX_AREA"), (CROP,), {
         "MIN_AREA": named(CROP, "area used as side length"), "MAX_AREA": named(CROP, "scale ignored"),
     }),
-    Item("augmentations.jitter_factors", (), (JITTER,), {"counts": named(
-        JITTER, ONE_DRAW, "factors between 1 and 1 + strength", "a factor for each pixel", "hue left alone",
-    )}),
+    Item("augmentations.jitter_factors", (f"{DRAWN_HIDDEN}:MIN_SQUEEZED",), (JITTER,), {
+        "MIN_SQUEEZED": named(JITTER, "clipped at the end"),
+        "counts": named(
+            JITTER, ONE_DRAW, "factors between 1 and 1 + strength", "a factor for each pixel", "hue left alone",
+        ),
+    }),
     Item("augmentations.all_in_augment", tuple(
         f"{DRAWN_HIDDEN}:{name}" for name in ("MIN_MOVED", "MIN_VARIED", "MIN_BRIGHTNESS", "MAX_BRIGHTNESS", "MIN_TURNED")
     ), (AUGMENT, CROP, FLIP, JITTER, GRAY), {
@@ -134,15 +137,15 @@ ITEMS = [
     Item("training.no_collapse", ("hidden.thresholds:MIN_SPREAD", "hidden.thresholds:MIN_RANK"), WRONG_TRAINING, {
         "MIN_SPREAD": (UNTRAINED, NO_VARIANCE, ALONE), "MIN_RANK": (NO_VARIANCE, ALONE, NO_COVARIANCE),
     }, group="training"),
-    Item("representations.probe_accuracy", ("hidden.thresholds:MIN_ACCURACY",), WRONG_TRAINING, {
-        "MIN_ACCURACY": (UNTRAINED, NO_VARIANCE, ALONE, NO_COVARIANCE, SAME_VIEW, OTHER_IMAGES),
-    }, group="training"),
     Item("representations.probe_quality", ("hidden.test_representations_hidden:MIN_QUALITY",), (PROBE,), {
         "MIN_QUALITY": named(
             PROBE, "numbered in order of appearance", "another preprocessing for test rows", "train and test swapped",
             "not trained long enough", "regression on the label numbers",
         ),
     }),
+    Item("representations.probe_accuracy", ("hidden.thresholds:MIN_ACCURACY",), WRONG_TRAINING, {
+        "MIN_ACCURACY": (UNTRAINED, NO_VARIANCE, ALONE, NO_COVARIANCE, SAME_VIEW, OTHER_IMAGES),
+    }, group="training"),
     Item("retrieval.precision", ("hidden.digits:MIN_PRECISION", "hidden.digits:MAX_FARTHEST"), (RETRIEVE,), {
         "MIN_PRECISION": named(RETRIEVE, "nearest and farthest swapped", "dot product instead of ℓ2", "order lost"),
         "MAX_FARTHEST": named(

@@ -1,7 +1,5 @@
 """What the runs of an item say: the false rejects, the band in which each threshold may lie, and what is caught."""
 
-import math
-
 from autograder import limits
 from autograder.limits import Limit
 from autograder.proofs.calibration.items import Item
@@ -16,8 +14,8 @@ MIN_SEEDS, MIN_WRONG_SEEDS = 30, 10
 def summary(item: Item, runs: dict) -> dict:
     """All that docs/calibration.md says about an item, from its runs by method and seed."""
     right = list(runs[REFERENCE].values())
-    counts = count_rows(right)
     here = {path.split(":")[1]: item.limit(path) for path in item.limits}
+    counts = count_rows(right, {limit.name: limit for limit in here.values()})
     measured = {name: limit for name, limit in here.items() if not limit.out_of}
     share = FALSE_REJECTS / max(1, len(measured) + len(counts))
     rows = {name: limit_row(item, name, limit, runs, share) for name, limit in measured.items()}
@@ -25,7 +23,7 @@ def summary(item: Item, runs: dict) -> dict:
     total = sum(each["false_reject"] for each in (*rows.values(), *counts.values()))
     return {
         "seeds": len(right), "refused": refused, "false_reject": total, "limits": rows, "counts": counts,
-        "mistakes": {name: mistake_row(item, each, here.values()) for name, each in runs.items() if name != REFERENCE},
+        "mistakes": {name: mistake_row(each, here.values()) for name, each in runs.items() if name != REFERENCE},
     }  # fmt: skip
 
 
@@ -50,12 +48,12 @@ def values_of(runs: dict, limit: Limit) -> list[float]:
     return [each for each in found if each is not None]
 
 
-def count_rows(runs: list[dict]) -> dict[str, dict]:
+def count_rows(runs: list[dict], by_name: dict[str, Limit]) -> dict[str, dict]:
     """Each count of the reference: how often what is counted happens, and the exact tails."""
     names = {name: None for each in runs for name in each["counts"]}
     rows = {}
     for name in names:
-        came = [each["counts"][name] for each in runs if name in each["counts"]]
+        came = [in_limits_of_today(name, each["counts"][name], by_name) for each in runs if name in each["counts"]]
         hits, draws = (sum(each[i] for each in came) for i in (0, 1))
         rows[name] = {
             "share": hits / draws, "expected": came[0][4], "n": came[0][1], "smallest": came[0][2], "largest": came[0][3],
@@ -64,7 +62,18 @@ def count_rows(runs: list[dict]) -> dict[str, dict]:
     return rows
 
 
-def mistake_row(item: Item, runs: dict, here) -> dict:
+def in_limits_of_today(name: str, count: list, by_name: dict[str, Limit]) -> list:
+    """A stored count with the smallest and the largest right one by the check as it is now."""
+    came, n, low, high, p = count
+    limit = by_name.get(name.split(" #")[0])
+    if limit is not None:
+        low, high = limit.counts()
+    elif p is not None:
+        low, high = limits.likely_counts(n, p)
+    return [came, n, low, high, p]
+
+
+def mistake_row(runs: dict, here) -> dict:
     """How often a mistake was refused: by a limit, or before by an exact property."""
     by_limit = {seed: missed(each, here) for seed, each in runs.items()}
     before = [each["refused"] for each in runs.values() if each["refused"]]
@@ -81,18 +90,8 @@ def missed(run: dict, here) -> list[str]:
     """The limits, as they are today, that one run misses."""
     by_name = {limit.name: limit for limit in here}
     found = [name for name, value in run["values"].items() if value is None or not by_name[name].holds(value)]
-    for name, (count, n, low, high, p) in run["counts"].items():
-        low, high = bounds(name, n, p, by_name) or (low, high)
-        found += [] if low <= count <= high else [name]
-    return found
-
-
-def bounds(name: str, n: int, p: float | None, by_name: dict[str, Limit]) -> tuple[int, int] | None:
-    """Where a count may lie, by the check of today."""
-    if p is not None:
-        return limits.likely_counts(n, p)
-    limit = by_name.get(name.split(" #")[0])
-    return limit and limit.counts()
+    counts = {name: in_limits_of_today(name, count, by_name) for name, count in run["counts"].items()}
+    return found + [name for name, (count, _, low, high, _) in counts.items() if not low <= count <= high]
 
 
 def faults(item: Item, runs: dict) -> list[str]:
@@ -126,6 +125,3 @@ def band_faults(row: dict) -> list[str]:
         said.append(f"{row['name']}: {row['threshold']:g} does not catch what reaches {row['reach']:.4g}")
     return said
 
-
-def is_finite(value) -> bool:
-    return value is not None and math.isfinite(value)

@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from autograder.misconceptions import Entry
+from solutions.augmentations import _factor, _gray, _shift_hue, _uniform
 from solutions.training import train_vicreg
 from solutions.warmup import normalize
 
@@ -30,6 +31,14 @@ def uncropped(images, scale=(0.2, 1.0)):
     return images.clone()
 
 
+def clipped_at_the_end(images, brightness=0.4, contrast=0.4, saturation=0.2, hue=0.1):
+    images = images * _factor(images, brightness)
+    mean = _gray(images).mean(dim=(1, 2, 3), keepdim=True)
+    images = images.lerp_(mean, 1 - _factor(images, contrast))
+    images = images.lerp_(_gray(images), 1 - _factor(images, saturation)).clamp_(0, 1)
+    return _shift_hue(images, _uniform(images, -hue, hue, 1, 1, 1)).clamp_(0, 1)
+
+
 def first_outputs(images, dim=1024, seed=0):
     generator = torch.Generator().manual_seed(seed)
     x = normalize(torch.as_tensor(images))
@@ -44,5 +53,6 @@ MISTAKES = [
     Entry(TRAIN, "invariance alone", invariance_alone),
     Entry(TRAIN, "no covariance term", no_covariance),
     Entry("augmentations.random_resized_crop", "whole images", uncropped),
+    Entry("augmentations.color_jitter", "clipped at the end", clipped_at_the_end),
     Entry("laplacian.random_features", "the first outputs instead of a projection", first_outputs),
 ]

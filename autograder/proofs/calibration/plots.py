@@ -33,14 +33,17 @@ def draw(item: Item, runs: dict, found: dict, path: Path) -> None:
     for axis, panel in zip(axes.flat, panels):
         panel(axis, shown)
     for axis in axes[:, 0]:
-        axis.set_yticks(range(len(shown)), [label(name) for name in shown], fontsize=8)
+        axis.set_yticks(range(len(shown)), labels(list(shown)), fontsize=8)
         axis.set_ylim(len(shown) - 0.4, -0.6)
     figure.suptitle(item.id, fontsize=10)
     save(figure, path)
 
 
-def label(method: str) -> str:
-    return method if method == REFERENCE else method.partition(": ")[2]
+def labels(methods: list[str]) -> list[str]:
+    """Names of mistakes, with their functions where there are several."""
+    functions = {method.partition(": ")[0] for method in methods[1:]}
+    mark = "." if len(functions) > 1 else ": "
+    return [REFERENCE, *(method.partition(mark)[2] for method in methods[1:])]
 
 
 def save(figure, path: Path) -> None:
