@@ -84,11 +84,15 @@ class Results:
         if time.monotonic() - self.written > WRITE_SECONDS:
             self.write()
 
+    def in_order(self) -> dict[str, dict]:
+        """The runs of what the item names today."""
+        return {method: self.runs[method] for method in (REFERENCE, *self.item.wrong()) if method in self.runs}
+
     def write(self) -> None:
         head = {"item": self.item.id, "versions": versions()}
         lines = [
             f"{dumped(method)}: {{\n" + ",\n".join(f"  {dumped(seed)}: {dumped(run)}" for seed, run in runs.items()) + "\n }"
-            for method, runs in self.runs.items()
+            for method, runs in self.in_order().items()
         ]  # one line for each run
         summary = json.dumps(self.summary, indent=1, ensure_ascii=False)
         text = f'{{\n"head": {dumped(head)},\n"summary": {summary},\n"runs": {{\n ' + ",\n ".join(lines) + "\n}\n}\n"
@@ -160,7 +164,8 @@ def finish(folder: Path, item: Item) -> dict:
     from autograder.proofs.calibration import judging, plots
 
     results = Results(folder, item, resume=True)
-    results.summary = judging.summary(item, results.runs)
+    runs = results.in_order()
+    results.summary = judging.summary(item, runs)
     results.write()
-    plots.draw(item, results.runs, results.summary, results.path.with_suffix(".png"))
-    return results.runs
+    plots.draw(item, runs, results.summary, results.path.with_suffix(".png"))
+    return runs
