@@ -3,16 +3,13 @@
 import numpy as np
 import torch
 
-from autograder.misconceptions import misconception, probe
+from autograder import downstream, expect
+from autograder.diagnosis import Raised, attempt
+from autograder.misconceptions import alteration, misconception, observer
+from autograder.student import StudentError
 from solutions.clustering import kmeans, project_2d, project_with_centers, silhouette
 
 KMEANS, MAP, SCORE = "clustering.kmeans", "clustering.project_with_centers", "clustering.silhouette"
-# The clusters of k-means, their numbers and a map of t-SNE are free: only the silhouette has probes.
-_points = torch.randn(16, 3, generator=torch.Generator().manual_seed(9), dtype=torch.float64) + 1
-_labels = torch.tensor([2, 0, 1, 0, 2, 1, 1, 2, 0, 0, 0, 3, 2, 1, 0, 0])  # 3 is alone
-probe(SCORE, _points, _labels)
-probe(SCORE, _points[:9, :2] * 3, _labels[:9])
-probe(SCORE, torch.zeros(6, 2).index_fill(0, torch.tensor([4]), 3.0), _labels[:6])
 
 
 @misconception(
@@ -672,3 +669,313 @@ def labels_from_zero(x, labels):
     b = (sums / sizes).scatter(1, own, torch.inf).amin(dim=1)
     s = (b - a) / torch.maximum(a, b)
     return float(torch.where(sizes[own[:, 0]] > 1, s, 0.0).nan_to_num().mean())
+
+
+# Facts about clusters: their numbers, and which of several good optima is found, are free. So groups lie so far apart that
+# there is one, except where the question is whether bad starts are left.
+
+
+def _groups(seed: int, k: int = 3, size: int = 5, apart: float = 50.0) -> torch.Tensor:
+    """Groups of rows on a line past the origin, one after the other: (k · size, 3)."""
+    rows = torch.tensor([0.0, 100.0, 0.0]).repeat(k, size, 1)
+    rows[:, :, 0] = apart * torch.arange(float(k))[:, None] + torch.rand(k, size, generator=torch.Generator().manual_seed(seed))
+    return rows.flatten(0, 1)
+
+
+EASY = _groups(0)[torch.tensor([0, 5, 10, 6, 1, 11, 2, 12, 7, 3, 8, 13, 4, 9, 14])]  # also the first three rows are a good start
+EASY = EASY + torch.rand(15, 3, generator=torch.Generator().manual_seed(10))
+# One random start of five rows finds the five groups with .3, the best of ten with .97, k-means++ all but always, and
+# the first rows never. Of twelve sets: one random start finds 8 or more in 1 of 100 cases, ten find 9 or more in all.
+SETS = [_groups(seed, k=5, size=4) for seed in range(1, 13)]
+# k = 2: columns of which one is far longer; rows of two lengths in two directions; rows on a line, evenly.
+_signs = torch.tensor([1.0, -1.0, 1.0, -1.0])
+COLUMNS = torch.tensor([[0.0, s, s, s, s] for s in _signs] + [[100.0, s, s, s, s] for s in _signs])
+COLUMNS = torch.cat([COLUMNS, COLUMNS]) + 0.01 * torch.rand(16, 5, generator=torch.Generator().manual_seed(3))
+RAYS = torch.tensor([[length, 0.1 * sign * length] for length in (2.0, 40.0) for sign in _signs.tolist()])
+RAYS = torch.cat([RAYS, RAYS]) + 0.01 * torch.rand(16, 2, generator=torch.Generator().manual_seed(4))
+EVEN = torch.cat([torch.linspace(0, 60, 120)[:, None], 0.1 * torch.rand(120, 1, generator=torch.Generator().manual_seed(5))], 1)
+MANY_STEPS = 1.035  # inertia before more steps, relative to that after: as in the check
+FAR = torch.cat([torch.rand(30, 2, generator=torch.Generator().manual_seed(6)), torch.tensor([[900.0, 0.0], [0.0, 900.0]])])
+
+
+@observer(KMEANS)
+def observe_kmeans(student):
+    kmeans = student.clustering.kmeans
+    form, labels, centers = _clustering(kmeans(EASY, k=3), EASY)
+    sets = [_clustering(kmeans(x, k=5, seed=seed), x) for seed, x in enumerate(SETS)] if labels is not None else []
+    if sum("empty clusters" in each for each, _, _ in sets) > 3:
+        return {"form": "empty clusters"}
+    facts = {"form": form}
+    if labels is None or "3 centers" not in form:
+        return facts
+    found = sum(_is_grouped(labels, 4) for _, labels, _ in sets)
+    facts["good starts"] = "none" if found == 0 else "few" if found < 8 else "some" if found < 9 else "most"
+    if found == 0:
+        first = SETS[0].view(5, 4, 3).transpose(0, 1).flatten(0, 1)  # one row of each group comes first
+        facts["from good rows"] = _is_grouped(_by_group(_clustering(kmeans(first, k=5), first)[1]), 4)
+    facts["centers"] = _kind_of_centers(EASY, labels, centers)
+    facts["more clusters than rows"] = _refused(kmeans, EASY[:3], k=4)
+    if "clustering.kmeans" not in student.mutated:  # else the second call has other rows
+        facts["seed"] = _use_of_seed(student.run("twice", KMEANS, _groups(7, 6, 4, 1.0), k=6, seed=7))
+    if facts["good starts"] != "most":  # what else is found depends on the draws
+        return facts
+    for name, x in (("long column", COLUMNS), ("directions", RAYS)):
+        facts[name] = _division(_clustering(kmeans(x, k=2), x)[1])
+    labels = _clustering(kmeans(FAR, k=3), FAR)[1]
+    facts["two rows far away"] = "alone" if labels is not None and labels.bincount().tolist().count(1) == 2 else "in groups"
+    if facts["two rows far away"] == "alone":
+        left = sum(_steps_left(_clustering(kmeans(EVEN, k=6, seed=seed), EVEN)[1], EVEN) for seed in range(3)) / 3
+        facts["steps left"] = "many" if left > MANY_STEPS else "few"
+    return facts
+
+
+def _refused(call, *args, **kwargs) -> str | Raised:
+    try:
+        call(*args, **kwargs)
+    except StudentError as error:
+        return "ValueError" if isinstance(error, ValueError) else Raised(error.type_name)
+    return "accepted"
+
+
+def _use_of_seed(came: dict) -> str:
+    """What two calls with the same seed gave (the scenario `twice`), and whether global generators were left alone."""
+    first, again = ([expect.as_tensor(downstream.vector(each), "a part").double() for each in _both(value)] for value in came["values"])
+    if not all(a.shape == b.shape and torch.allclose(a, b, 1e-3, 1e-3, equal_nan=True) for a, b in zip(first, again)):
+        return "not used"
+    return "used" if came["generators_left_alone"] else "set globally"
+
+
+def _both(value) -> list:
+    """A pair as a list of two, and one value alone as a list of one."""
+    value = tuple(value.values()) if isinstance(value, dict) else value
+    return list(value) if isinstance(value, tuple) or isinstance(value, list) and len(value) == 2 else [value]
+
+
+def _clustering(value, x: torch.Tensor) -> tuple:
+    """What is odd about the form of labels and centers, and both as they should have come; None where that cannot be said."""
+    form = []
+    found = [expect.as_tensor(downstream.vector(each), "labels and centers") for each in _both(value)]
+    if len(found) != 2:
+        return ["not two"], None, None
+    labels, centers = found
+    if labels.dim() > centers.dim():
+        form, labels, centers = ["centers first"], centers, labels
+    labels, centers = labels.long(), centers.double()
+    if centers.dim() == 2 and centers.shape[1] == 2 < x.shape[1]:
+        form.append("centers in a plane")
+    if labels.shape != x.shape[:1] or centers.dim() != 2:
+        return [*form, "other shapes"], None, None
+    form.append(f"{len(centers)} centers")
+    names = sorted(set(labels.tolist()))
+    if names == list(range(1, len(centers) + 1)):
+        form.append("labels from 1")
+        labels = labels - 1
+    elif not set(names) <= set(range(len(centers))):
+        return [*form, "other labels"], None, None
+    elif len(names) < len(centers):
+        return [*form, "empty clusters"], labels, None
+    return form, labels, centers if centers.shape[1] == x.shape[1] else None
+
+
+def _kind_of_centers(x: torch.Tensor, labels: torch.Tensor, centers: torch.Tensor | None) -> str:
+    if centers is None:
+        return "none of use"
+    x = x.double()
+    members = [x[labels == j] for j in range(len(centers))]
+    means = torch.stack([rows.mean(dim=0) for rows in members])
+    options = {
+        "means": means,
+        "medians": torch.stack([rows.median(dim=0).values for rows in members]),
+        "nearest rows": torch.stack([rows[(rows - rows.mean(dim=0)).norm(dim=1).argmin()] for rows in members]),
+    }
+    near = [name for name, each in options.items() if torch.allclose(centers, each, rtol=0, atol=2e-3)]
+    if near:
+        return near[0]
+    if torch.cdist(centers, means).amin(dim=1).max() < 2e-3:
+        return "means of other labels"
+    return "rows" if torch.cdist(centers, x).amin(dim=1).max() < 2e-3 else "other points"
+
+
+def _by_group(labels: torch.Tensor | None) -> torch.Tensor | None:
+    """Labels of rows of which every fifth is of the same group, group by group."""
+    return None if labels is None else labels.view(4, 5).T.flatten()
+
+
+def _is_grouped(labels: torch.Tensor | None, size: int) -> bool:
+    """Whether the clusters are the groups, of `size` rows that follow each other."""
+    if labels is None:
+        return False
+    rows = labels.view(-1, size)
+    return bool((rows == rows[:, :1]).all()) and len(rows[:, 0].unique()) == len(rows)
+
+
+def _division(labels: torch.Tensor | None) -> str:
+    """How 16 rows are divided that come four by four, of alternating sign."""
+    if labels is None or len(labels.unique()) != 2:
+        return "other"
+    where, sign = torch.arange(16) // 4 % 2, torch.arange(16) % 2
+    for name, each in (("by length", where), ("by sign", sign)):
+        if torch.equal(labels == labels[0], each == each[0]):
+            return name
+    return "other"
+
+
+def _steps_left(labels: torch.Tensor | None, x: torch.Tensor) -> float:
+    """The inertia relative to that after more steps, until nothing moves."""
+    if labels is None:
+        return 1.0
+    x, first = x.double(), None
+    for _ in range(100):
+        means = torch.stack([x[labels == j].mean(dim=0) for j in labels.unique()])
+        distances = torch.cdist(x, means)
+        moved = distances.argmin(dim=1)
+        inertia = float((x - means[labels.unique(return_inverse=True)[1]]).square().sum())
+        first = inertia if first is None else first
+        if torch.equal(moved, labels.unique(return_inverse=True)[1]):
+            break
+        labels = moved
+    return first / max(inertia, 1e-12)
+
+
+# The silhouette. All coordinates are quarters, so that distances by matrix products are exact, too. The labels are not the
+# groups, which a clustering of the rows would find; the last row lies alone.
+
+_offsets = torch.randint(-6, 7, (14, 3), generator=torch.Generator().manual_seed(9)) / 4
+_group_of = torch.tensor([0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 3])
+GROUPED = 8 * torch.tensor([[0.0, 0, 1], [1, 1, 0], [0, 2, 1], [3, 1, 3]])[_group_of] + _offsets
+LABELS = torch.tensor([2, 0, 1, 0, 2, 1, 1, 2, 0, 0, 0, 1, 2, 3])
+NAMES = torch.tensor([7, -2, 30, 4])  # in place of 0 to 3
+
+
+@observer(SCORE)
+def observe_silhouette(student):
+    score = student.clustering.silhouette
+    if _is_of_a_map(score):
+        return {"of": "a map"}  # whose values depend on the draws
+    equal = torch.tensor([[0.0], [0.0], [0.0], [0.0], [5.0], [6.0]])
+    facts = {
+        "no row alone": attempt(score, GROUPED[:13], LABELS[:13]),
+        "one row alone": attempt(score, GROUPED, LABELS),
+        "other names": _agrees(attempt(score, GROUPED[:13], NAMES[LABELS[:13]]), attempt(score, GROUPED[:13], LABELS[:13])),
+        "equal rows": attempt(score, equal, torch.tensor([1, 1, 2, 2, 0, 0])),
+    }
+    impossible = [_refused(score, GROUPED[:6], labels) for labels in (torch.zeros(6).long(), torch.arange(6))]
+    return facts | {"no silhouette": "accepted" if "accepted" in impossible else impossible}
+
+
+def _is_of_a_map(score) -> bool:
+    """Whether two groups that lie as far apart as can be score like those of a t-SNE map, which draws them nearer.
+
+    Their score is .9999. It stays as it is when one of them is turned, where a map becomes another one.
+    """
+    rows = torch.randn(50, 2, generator=torch.Generator().manual_seed(1))  # more than a perplexity of 30
+    far, labels = torch.tensor([1e4, 0.0]), torch.arange(2).repeat_interleave(50)
+    found = [attempt(score, torch.cat([rows, each + far]), labels) for each in (rows, rows.flip(1))]
+    try:
+        first, turned = (float(each) for each in found)
+    except (TypeError, ValueError):
+        return False
+    return all(0.3 < each < 0.998 for each in (first, turned)) and abs(first - turned) > 1e-4
+
+
+def _agrees(value, expected) -> str | Raised:
+    if isinstance(value, Raised):
+        return value
+    return "the same" if not isinstance(expected, Raised) and abs(float(value) - float(expected)) < 1e-4 else "another score"
+
+
+# Maps of t-SNE. Everything about them is free but who lies next to whom; centers far from all rows stay so.
+
+_generator = torch.Generator().manual_seed(11)
+_sizes = torch.tensor([9, 10, 8, 10, 9, 8])
+_corners = 40 * torch.tensor([[1.0, 0, 0], [0, 1, 0], [0, 0, 1], [-1, 0, 0], [0, -1, 0], [0, 0, -1]])
+_of = torch.arange(6).repeat_interleave(_sizes)[torch.randperm(54, generator=_generator)]
+MAPPED = _corners[_of] + torch.rand(54, 3, generator=_generator)
+CENTERS = _corners + torch.tensor([0.25, 0.5, 0.75])
+
+
+@observer(MAP)
+def observe_map(student):
+    mapped = student.clustering.project_with_centers
+    # Whether a perplexity of 30, or of two more than there are points, is too large.
+    few = attempt(student.run, "twice", MAP, MAPPED[:12], CENTERS, seed=7)
+    more = attempt(mapped, MAPPED[:28], CENTERS[:2])
+    facts = {"18 rows": few if isinstance(few, Raised) else _use_of_seed(few), "30 rows": more if isinstance(more, Raised) else "fine"}
+    parts = [expect.as_tensor(each, "a map").double() for each in _both(mapped(MAPPED, CENTERS))]
+    facts["form"] = [list(each.shape) for each in parts]
+    if facts["form"] != [[54, 2], [6, 2]]:
+        return facts
+    points, centers = parts
+    return facts | {"points": _kind_of_points(points, centers), "centers": _kind_of_mapped_centers(points, centers)}
+
+
+def _kind_of_points(points: torch.Tensor, centers: torch.Tensor) -> str:
+    if _is_linear(points, MAPPED):
+        return "linear in x"
+    if _neighbors_kept(points, _of) > 0.8:
+        return "in place"
+    shifted = _neighbors_kept(torch.cat([centers, points]), torch.cat([_of, torch.arange(6)]))
+    return "as if the centers came first" if shifted > 0.8 else "other"
+
+
+def _kind_of_mapped_centers(points: torch.Tensor, centers: torch.Tensor) -> str:
+    near = torch.cdist(CENTERS, MAPPED).argsort(dim=1)  # (6, 54)
+    slack = 1e-3 * float(points.std())
+    options = {"their coordinates": CENTERS[:, :2], "means of their rows": torch.stack([points[_of == j].mean(dim=0) for j in range(6)])}
+    for name, each in options.items():
+        if (centers - each).abs().max() < slack:
+            return name
+    if any((centers - points[near[:, :count]].mean(dim=1)).abs().max() < slack for count in range(1, 13)):
+        return "means of the nearest rows"
+    if _is_linear(centers, CENTERS):
+        return "linear in the centers"
+    beside = int((_of[torch.cdist(centers, points).argmin(dim=1)] == torch.arange(6)).sum())
+    return "beside their rows" if beside >= 5 else "elsewhere" if beside <= 3 else "some beside their rows"
+
+
+def _is_linear(found: torch.Tensor, x: torch.Tensor) -> bool:
+    design = torch.nn.functional.pad(x.double(), (0, 1), value=1.0)
+    left = found - design @ torch.linalg.lstsq(design, found).solution
+    return bool(left.norm() < 1e-3 * (found - found.mean(dim=0)).norm())
+
+
+def _neighbors_kept(points: torch.Tensor, group: torch.Tensor) -> float:
+    """The share of the rows that are next to one of their own group."""
+    nearest = torch.cdist(points, points).fill_diagonal_(torch.inf).argmin(dim=1)
+    return float((group[nearest] == group).double().mean())
+
+
+# Combinations
+
+
+@alteration(SCORE, "sum instead of mean")
+def then_summed(version):
+    return lambda x, labels: version(x, labels) * len(x)
+
+
+@alteration(SCORE, "sign reversed")
+def then_reversed(version):
+    return lambda x, labels: -version(x, labels)
+
+
+@alteration(SCORE, "no ValueError")
+def then_no_error(version):
+    return lambda x, labels: version(x, labels) if 1 < len(torch.as_tensor(labels).unique()) < len(x) else 0.0
+
+
+@alteration(SCORE, "NaN for a cluster of one row")
+def then_alone_is_nan(version):
+    def silhouette(x, labels):
+        found = version(x, labels)
+        return float("nan") if (torch.as_tensor(labels).unique(return_counts=True)[1] == 1).any() else found
+
+    return silhouette
+
+
+@alteration(SCORE, "a cluster of one row scores 1")
+def then_alone_scores_one(version):
+    def silhouette(x, labels):
+        counts = torch.as_tensor(labels).unique(return_counts=True)[1]
+        return version(x, labels) + float((counts == 1).sum()) / len(labels)
+
+    return silhouette
