@@ -1,4 +1,4 @@
-"""Mistakes in task 1. What these functions return is random: observers at the end read what was drawn, and how often."""
+"""Mistakes in task 1. What these functions return is random: observers read what was drawn, and how often."""
 import torch
 
 from assignment.provided.datasets import CIFAR_MEAN, CIFAR_STD
@@ -530,35 +530,46 @@ def _random(*shape: int) -> torch.Tensor:
     return torch.rand(shape, generator=torch.Generator().manual_seed(1))
 
 
-def _read(value, images: torch.Tensor, reader):
-    """What `reader` finds in the views of the images; their shape, where it is not that of the images."""
-    if not isinstance(value, torch.Tensor):
-        return type(value).__name__
-    return reader(value.double()) if value.shape == images.shape else list(value.shape)
+def _read(images: torch.Tensor, reader, call, times: int = 8):
+    """What `reader` finds in the views (times, N, 3, H, W) that a few calls return; else what they are instead."""
+    found = [call() for _ in range(times)]
+    for each in found:
+        if not isinstance(each, torch.Tensor) or each.shape != images.shape:
+            return f"{type(each).__name__} {list(getattr(each, 'shape', []))}"
+    return reader(torch.stack(found).double())
 
 
-def _what_happened(views: torch.Tensor, options: dict[str, torch.Tensor]) -> list[str]:
-    """The options that the images of a batch have become, "other" for what is none of them."""
-    off = torch.stack([(views - each).abs().amax(dim=(1, 2, 3)) for each in options.values()])  # (options, N)
-    names = [*options, "other"]
-    found = torch.where(off.amin(dim=0) < ROUNDED, off.argmin(dim=0), len(options))
-    return [names[i] for i in found.unique().tolist()]
+def _became(options: dict[str, torch.Tensor]):
+    """A reader: the options that images have become, "other" for what is none of them."""
+
+    def reader(views: torch.Tensor) -> list[str]:
+        # (options, times, N)
+        off = torch.stack([(views - each).abs().amax(dim=(2, 3, 4)) for each in options.values()])
+        found = torch.where(off.amin(dim=0) < ROUNDED, off.argmin(dim=0), len(options))
+        return [[*options, "other"][i] for i in found.unique().tolist()]
+
+    return reader
 
 
-def _extremes(transform, images: torch.Tensor, options: dict[str, torch.Tensor]) -> dict:
-    """What happened where nothing is left to chance, in a few batches: one alone may have been lucky."""
-    facts = {}
-    for p in (0.0, 1.0):
-        batches = [_read(transform(images, p=p), images, lambda views: views) for _ in range(8)]
-        odd = [each for each in batches if not isinstance(each, torch.Tensor)]
-        repeated = {name: each.repeat(8, 1, 1, 1) for name, each in options.items()}
-        facts[f"p = {p:g}"] = odd[0] if odd else _what_happened(torch.cat(batches), repeated)
-    return facts
+def _moved(images: torch.Tensor):
+    """What happened to an image, for `_shares`: anything."""
+    return lambda views: (views - images).abs().amax(dim=(2, 3, 4)) > ROUNDED
 
 
-def _share(batches: list[torch.Tensor]) -> str | Near:
-    """How often something happened (one bool an image): a share, or that it happened to whole batches."""
-    happened = torch.stack(batches)  # (batches, images)
+def _shares(transform, images: torch.Tensor, happened) -> dict:
+    """How often `happened(views)`, by default and with another probability."""
+
+    def reader(views: torch.Tensor) -> str | Near:
+        return _share(happened(views))
+
+    return {
+        "by default": _read(images, reader, lambda: transform(images), BATCHES),
+        "p = 0.75": _read(images, reader, lambda: transform(images, p=0.75), BATCHES),
+    }
+
+
+def _share(happened: torch.Tensor) -> str | Near:
+    """How often it happened, (times, N): a share, or that it happened to whole batches."""
     if bool((happened == happened[:, :1]).all()):
         found = happened[:, 0]
         return "always" if found.all() else "to all or none of a batch" if found.any() else "never"
@@ -566,67 +577,64 @@ def _share(batches: list[torch.Tensor]) -> str | Near:
     return Near(float(seen.double().mean()), SLACK)
 
 
-def _shares(transform, images: torch.Tensor, happened) -> dict:
-    """How often `happened(views)`, by default and with another probability."""
-    facts = {}
-    for name, keywords in (("by default", {}), ("p = 0.75", {"p": 0.75})):
-        batches = [_read(transform(images, **keywords), images, happened) for _ in range(BATCHES)]
-        odd = [each for each in batches if not isinstance(each, torch.Tensor)]
-        facts[name] = odd[0] if odd else _share(batches)
-    return facts
-
-
-def _moved(images: torch.Tensor):
-    return lambda views: (views - images).abs().amax(dim=(1, 2, 3)) > ROUNDED
-
-
 @observer("augmentations.random_flip")
 def observe_flip(student):
-    images = _random(ROWS, 3, 4, 4)
-    options = {"as it was": images, "mirrored": images.flip(-1), "upside down": images.flip(-2), "turned": images.flip(-2, -1)}
-    flip = student.augmentations.random_flip
-    return _extremes(flip, images, options) | _shares(flip, images, _moved(images))
+    flip, images = student.augmentations.random_flip, _random(ROWS, 3, 4, 4)
+    options = {"as it was": images, "mirrored": images.flip(-1)}
+    options |= {"upside down": images.flip(-2), "turned": images.flip(-2, -1)}
+    return {
+        "p = 0": _read(images, _became(options), lambda: flip(images, p=0.0)),
+        "p = 1": _read(images, _became(options), lambda: flip(images, p=1.0)),
+        **_shares(flip, images, _moved(images)),
+    }
 
 
 @observer("augmentations.random_grayscale")
 def observe_grayscale(student):
     images = torch.eye(3).view(3, 3, 1, 1).repeat(11, 1, 2, 2)[:ROWS]  # red, green and blue ones
-    weights = {"gray": (0.2989, 0.587, 0.114), "plain mean": (1 / 3, 1 / 3, 1 / 3), "weights of BGR": (0.114, 0.587, 0.2989)}
+    weights = {"gray": (0.2989, 0.587, 0.114), "mean": (1 / 3, 1 / 3, 1 / 3), "BGR": (0.114, 0.587, 0.2989)}
     options = {"as it was": images}
     for name, each in weights.items():
         options[name] = (images * torch.tensor(each).view(3, 1, 1)).sum(dim=1, keepdim=True).expand_as(images)
     gray = student.augmentations.random_grayscale
-    return _extremes(gray, images, options) | _shares(gray, images, _moved(images))
+    return {
+        "p = 0": _read(images, _became(options), lambda: gray(images, p=0.0)),
+        "p = 1": _read(images, _became(options), lambda: gray(images, p=1.0)),
+        **_shares(gray, images, _moved(images)),
+    }
 
 
 @observer("augmentations.random_blur")
 def observe_blur(student):
-    points = torch.zeros(ROWS, 3, 7, 7)
+    blur, points = student.augmentations.random_blur, torch.zeros(ROWS, 3, 7, 7)
     points[:, :, 3, 3] = 1.0
-    blur = student.augmentations.random_blur
-    calm = [_read(blur(points, p=0.0), points, lambda views: bool(_moved(points)(views).any())) for _ in range(4)]
-    facts = {"blurred with p = 0": calm if not all(isinstance(each, bool) for each in calm) else any(calm)}
-    batches = [_read(blur(points), points, lambda views: views) for _ in range(8)]
-    if all(isinstance(each, torch.Tensor) for each in batches):
-        facts |= _kernels(batches)
-    return facts | _shares(blur, points, lambda views: views[:, 0, 3, 3] < 1 - ROUNDED)
+    return {
+        "blurred with p = 0": _read(points, lambda v: bool(_moved(points)(v).any()), lambda: blur(points, p=0.0), 4),
+        "kernels": _read(points, _kernels, lambda: blur(points)),
+        **_shares(blur, points, lambda views: views[:, :, 0, 3, 3] < 1 - ROUNDED),
+    }
 
 
-def _kernels(batches: list[torch.Tensor]) -> dict:
+def _kernels(views: torch.Tensor) -> dict:
     """What the kernels that blurred a point are, and whether those of a batch have the same σ."""
-    visible = [each[each[:, 0, 3, 3] < 1 - ROUNDED] for each in batches]
-    alike = all(each[:, 0, 3, 3].max() - each[:, 0, 3, 3].min() < ROUNDED for each in visible if len(each))
-    views = torch.cat(visible)
-    if not len(views):
+    batches = [each[each[:, 0, 3, 3] < 1 - ROUNDED] for each in views]
+    batches = [each for each in batches if len(each)]
+    if not batches:
         return {"kernel": "not seen"}
-    inner = views[:, :, 2:5, 2:5]
+    alike = all(each[:, 0, 3, 3].max() - each[:, 0, 3, 3].min() < ROUNDED for each in batches)
+    views = torch.cat(batches)
     center, side, corner = views[:, 0, 3, 3], views[:, 0, 3, 4], views[:, 0, 4, 4]
-    whole = [(each.sum(dim=(2, 3)) - 1).abs().max() < 0.05 for each in (views, inner)]  # none is lost, none lies outside
-    box = (inner - 1 / 9).abs().max() < 0.01
-    gauss = (corner * center - side**2).abs().max() < 0.01 and center.min() > 0.12
-    facts = {"kernel": "box" if box else "Gaussian" if gauss and all(whole) else "other"}
+    inner = views[:, :, 2:5, 2:5]
+    # None of the weight is lost, and none lies outside.
+    whole = all(bool((each.sum(dim=(2, 3)) - 1).abs().max() < 0.05) for each in (views, inner))
+    is_box = bool((inner - 1 / 9).abs().max() < 0.01)
+    is_gauss = bool((corner * center - side**2).abs().max() < 0.01 and center.min() > 0.12)
     # The weight of the center deviates by .25 among those that are visible, of which there are about 110.
-    return facts | {"σ": "the same for all of a batch" if alike else Near(float(center.mean()), 5 * 2**0.5 * 0.25 / 110**0.5)}
+    weight = Near(float(center.mean()), 5 * 2**0.5 * 0.25 / 110**0.5)
+    return {
+        "kernel": "box" if is_box and whole else "Gaussian" if is_gauss and whole else "other",
+        "σ": "the same for all of a batch" if alike else weight,
+    }
 
 
 # Crops
@@ -635,46 +643,37 @@ def _kernels(batches: list[torch.Tensor]) -> dict:
 @observer("augmentations.random_resized_crop")
 def observe_crop(student):
     crop, images, small = student.augmentations.random_resized_crop, measure.ramps(48), measure.ramps(2, size=24)
-    batches = [_read(crop(images), images, _upright) for _ in range(4)]
-    facts = {
-        "shape of small ones": _read(crop(small), small, lambda views: "as it was"),
-        "which way": [each if isinstance(each, list) else each[0] for each in batches],
-        "a quarter of the area": _areas([_read(crop(images, scale=(0.25, 0.25)), images, lambda views: views) for _ in range(3)]),
+    return {
+        "shape of small ones": _read(small, lambda views: "as it was", lambda: crop(small), 1),
+        "a quarter of the area": _read(images, _area, lambda: crop(images, scale=(0.25, 0.25)), 3),
+        "boxes": _read(images, _boxes, lambda: crop(images), 4),
     }
-    if all(isinstance(each, tuple) and each[0] != "other" for each in batches):
-        facts |= _boxes([each[1] for each in batches])
-    return facts
 
 
-def _upright(views: torch.Tensor) -> tuple[str, list[torch.Tensor]]:
-    """Which way the crops of ramps lie, and their boxes, read in the right direction."""
-    for name, each in (("upright", views), ("turned over the diagonal", views.mT)):
-        width, height, x, y = measure.crop_boxes(each)
-        if bool((width > 0.05).all() and (height > 0.05).all()):
-            return name, [width, height, x, y]
-    return "other", []
-
-
-def _areas(batches: list) -> str | Near:
+def _area(views: torch.Tensor) -> str | Near:
     """The area of crops that should all have the same, whichever way they lie."""
-    if not all(isinstance(each, torch.Tensor) for each in batches):
-        return "of another shape"
-    views = torch.cat(batches)
-    areas = [width * height for width, height, _, _ in (measure.crop_boxes(each) for each in (views, views.mT))]
-    area = torch.maximum(*(each.abs() for each in areas))
+    area = torch.zeros(len(views) * views.shape[1], dtype=views.dtype)
+    for each in (views, views.mT):
+        width, height, _, _ = measure.crop_boxes(each.flatten(0, 1))
+        area = torch.maximum(area, (width * height).abs())
     # Rounding to pixels is .06 of each side, a deviation of .01; areas from .2 to 1 have one of .2.
     return "varied" if area.std() > 0.08 else Near(float(area.mean()), 0.05)
 
 
-def _boxes(batches: list[list[torch.Tensor]]) -> dict:
-    """What the boxes of a few batches say about the draws."""
-    width, height, x, y = (torch.stack(each) for each in zip(*batches))  # (batches, images)
+def _boxes(views: torch.Tensor) -> dict:
+    """What the boxes of crops of ramps say about the draws."""
+    for way, each in (("upright", views), ("turned over the diagonal", views.mT)):
+        boxes = measure.crop_boxes(each.flatten(0, 1))
+        width, height, x, y = (of.view(views.shape[:2]) for of in boxes)  # (times, N)
+        if bool((width > 0.05).all() and (height > 0.05).all()):
+            break
+    else:
+        return {"way": "none"}
     if bool((width.std(dim=1) < 0.01).all() and (x.std(dim=1) < 0.01).all()):
-        return {"draws": "one for each batch"}
-    # Deviations are .2 for areas; interpolation by the nearest pixel misreads aspects, and the sizes of small crops.
-    area, aspect = width * height, (width / height).log()
-    facts = {"area": Near(float(area.mean()), 0.12), "aspects": "varied" if aspect.std() > 0.08 else "all the same"}
-    return facts | {"across": _places(width, x), "down": _places(height, y)}
+        return {"way": way, "drawn": "once for a batch"}
+    aspects = "varied" if (width / height).log().std() > 0.08 else "all the same"  # .17; .03 for rounding
+    area = Near(float((width * height).mean()), 0.12)  # deviations are .2, and small crops are misread by a pixel
+    return {"way": way, "area": area, "aspects": aspects, "across": _places(width, x), "down": _places(height, y)}
 
 
 def _places(length: torch.Tensor, center: torch.Tensor) -> str:
@@ -691,60 +690,60 @@ def _places(length: torch.Tensor, center: torch.Tensor) -> str:
 @observer("augmentations.color_jitter")
 def observe_jitter(student):
     jitter, images = student.augmentations.color_jitter, _random(24, 3, 8, 8)
-    nothing = _read(jitter(images, 0.0, 0.0, 0.0, 0.0), images, lambda views: _what_happened(views, {"as it was": images, "black": 0 * images}))
-    inside = _read(jitter(images), images, lambda views: bool(views.min() > -1e-4 and views.max() < 1 + 1e-4))
-    facts = {"strengths of 0": nothing, "in range": inside, "brightness": _draws(jitter, "brightness", (0.5, 0.5, 0.5))}
-    if nothing != ["as it was"]:  # the others cannot be looked at alone
-        return facts
-    for name, color in (("contrast", (0.2, 0.2, 0.2)), ("saturation", (0.7, 0.4, 0.3)), ("hue", (0.8, 0.2, 0.2))):
-        facts[name] = _draws(jitter, name, color)
+    options = {"as it was": images, "black": 0 * images}
+
+    def in_range(views: torch.Tensor) -> bool:
+        return bool(views.min() > -1e-4 and views.max() < 1 + 1e-4)
+
+    facts = {
+        "strengths of 0": _read(images, _became(options), lambda: jitter(images, 0.0, 0.0, 0.0, 0.0), 1),
+        "in range": _read(images, in_range, lambda: jitter(images), 1),
+        "brightness": _drawn(jitter, "brightness", (0.5, 0.5, 0.5)),
+    }
+    if facts["strengths of 0"] == ["as it was"]:  # else none of the others can be looked at alone
+        facts["contrast"] = _drawn(jitter, "contrast", (0.2, 0.2, 0.2))
+        facts["saturation"] = _drawn(jitter, "saturation", (0.7, 0.4, 0.3))
+        facts["hue"] = _drawn(jitter, "hue", (0.8, 0.2, 0.2))
     return facts
 
 
-def _draws(jitter, kept: str, color: tuple[float, float, float]) -> dict:
+def _drawn(jitter, kept: str, color: tuple[float, float, float]):
     """What one property does alone to images of one color, the right half brighter for the contrast."""
     images = torch.tensor(color).view(3, 1, 1).repeat(20, 1, 4, 4)
     if kept == "contrast":
         images[:, :, :, 2:] = 0.6
     off = {name: 0.0 for name in ("brightness", "contrast", "saturation", "hue") if name != kept}
-    batches = [_read(jitter(images, **off), images, lambda views: views) for _ in range(8)]
-    odd = [each for each in batches if not isinstance(each, torch.Tensor)]
-    if odd:
-        return {"shape": odd[0]}
-    views = torch.stack(batches)  # (8, 20, 3, 4, 4)
-    halves = views[..., :2], views[..., 2:]
+    return _read(images, lambda views: _strengths(kept, views), lambda: jitter(images, **off))
+
+
+def _strengths(kept: str, views: torch.Tensor) -> dict:
+    """The range of the factors (or turns of the hue) in images of two halves, and for how many each was drawn."""
+    halves = views[..., :2], views[..., 2:]  # (times, N, 3, 4, 2)
     if max(float((each.amax(dim=(3, 4)) - each.amin(dim=(3, 4))).max()) for each in halves) > ROUNDED:
         return {"drawn": "within an image"}
-    left, right = (each[..., 0, 0] for each in halves)  # (8, 20, 3)
-    found, width = _strengths(kept, left, right)  # (8, 20)
-    around = {"around": _pivot(left, found)} if kept == "contrast" else {}
+    left, right = (each[..., 0, 0] for each in halves)  # (times, N, 3)
+    chroma = left.amax(dim=2) - left.amin(dim=2)
+    found, width, neutral = {
+        "brightness": lambda: (left.mean(dim=2) / 0.5, 0.8, 1.0),
+        "contrast": lambda: ((right - left).mean(dim=2) / 0.4, 0.8, 1.0),
+        "saturation": lambda: (chroma / 0.4, 0.4, 1.0),
+        "hue": lambda: ((measure.hue(left.flatten(0, 1)).view(chroma.shape) + 0.5) % 1 - 0.5, 0.2, 0.0),
+    }[kept]()
+    facts = {"around": _pivot(left.mean(dim=2), found)} if kept == "contrast" else {}
     if bool((found.amax(dim=1) - found.amin(dim=1) < 0.05 * width).all()):
-        neutral = 0.0 if kept == "hue" else 1.0
         still = bool((found - neutral).abs().max() < 0.1 * width)
-        return {"drawn": "never" if still else "once for a batch"} | around
-    # Of 160 uniform draws, none in an eighth of the range, once in 10⁹; another .05 for rounding and clipping.
+        return facts | {"drawn": "never" if still else "once for a batch"}
+    # None of 160 uniform draws lies in the last eighth once in 10⁹; the rest is for rounding and clipping.
     slack = width / 8 + min(0.05, 0.1 * width)
-    return {"smallest": Near(float(found.min()), slack), "largest": Near(float(found.max()), slack)} | around
+    return facts | {"smallest": Near(float(found.min()), slack), "largest": Near(float(found.max()), slack)}
 
 
-def _strengths(kept: str, left: torch.Tensor, right: torch.Tensor) -> tuple[torch.Tensor, float]:
-    """The factors (or turns of the hue) that give these colors, and the length of the range they should lie in."""
-    if kept == "brightness":
-        return left.mean(dim=-1) / 0.5, 0.8
-    if kept == "contrast":
-        return (right - left).mean(dim=-1) / 0.4, 0.8
-    if kept == "saturation":
-        return (left.amax(dim=-1) - left.amin(dim=-1)) / 0.4, 0.4
-    turns = measure.hue(left.flatten(0, 1)).view(left.shape[:-1])
-    return (turns + 0.5) % 1 - 0.5, 0.2
-
-
-def _pivot(left: torch.Tensor, factor: torch.Tensor) -> str:
+def _pivot(moved: torch.Tensor, factor: torch.Tensor) -> str:
     """The value that contrast leaves alone, from where it moved 0.2."""
     seen = (1 - factor).abs() > 0.1
     if not seen.any():
         return "nowhere"
-    pivot = float(((left.mean(dim=-1) - 0.2 * factor) / (1 - factor))[seen].median())
+    pivot = float(((moved - 0.2 * factor) / (1 - factor))[seen].median())
     names = {"the image's mean": 0.4, "0": 0.0, "one half": 0.5}
     near = [name for name, value in names.items() if abs(pivot - value) < 0.04]
     return near[0] if near else "elsewhere"
@@ -755,21 +754,21 @@ def _pivot(left: torch.Tensor, factor: torch.Tensor) -> str:
 
 @observer("augmentations.augment")
 def observe_augment(student):
-    black = torch.zeros(4, 32, 32, 3, dtype=torch.uint8)
-    noise = (255 * _random(48, 32, 32, 3)).to(torch.uint8)
-    split = black.repeat(50, 1, 1, 1)  # dark on the left, bright and red on the right
+    black = torch.zeros(12, 32, 32, 3, dtype=torch.uint8)
+    split = black.clone()  # dark on the left, bright and red on the right
     split[:, :, 16:] = torch.tensor([200, 100, 60], dtype=torch.uint8)
-    flat = torch.tensor([160, 90, 80], dtype=torch.uint8).repeat(200, 32, 32, 1)
+    flat = torch.tensor([160, 90, 80], dtype=torch.uint8).repeat(12, 32, 32, 1)
+    noise = (255 * _random(12, 32, 32, 3)).to(torch.uint8)
 
-    def found(images: torch.Tensor, reader):
-        return _read(student.augmentations.augment(images), images.permute(0, 3, 1, 2), reader)
+    def read(images: torch.Tensor, reader, times: int):
+        return _read(images.permute(0, 3, 1, 2), reader, lambda: student.augmentations.augment(images), times)
 
-    facts = {"normalized": found(black, _normalization)}
-    if facts["normalized"] not in [*NORMALIZATIONS]:
-        return facts
-    mean, std = NORMALIZATIONS[facts["normalized"]]
-    for name, images, reader in (("noise", noise, _levels), ("split", split, _sides), ("flat", flat, _colors)):
-        facts[name] = found(images, lambda views: reader(views * std + mean))
+    facts = {"normalized": read(black, _normalization, 1)}
+    if facts["normalized"] in NORMALIZATIONS:
+        mean, std = NORMALIZATIONS[facts["normalized"]]
+        facts["noise"] = read(noise, lambda views: _levels(views * std + mean), 4)
+        facts["split"] = read(split, lambda views: _sides(views * std + mean), 16)
+        facts["flat"] = read(flat, lambda views: _colors(views * std + mean), 16)
     return facts
 
 
@@ -786,54 +785,64 @@ def _normalization(views: torch.Tensor) -> str:
     for name, (mean, std) in NORMALIZATIONS.items():
         if (views * std + mean).abs().max() < ROUNDED * std.min():
             return name
-    return f"in another way: {[round(float(each), 1) for each in views.mean(dim=(0, 2, 3))]}"
+    return f"in another way: {[round(float(each), 1) for each in views.mean(dim=(0, 1, 3, 4))]}"
 
 
 def _levels(views: torch.Tensor) -> dict:
-    """The range and mean of noise: the mean of 48 views deviates by .02, for their brightness."""
+    """The range and mean of noise: brightness makes it deviate by .02, by .06 if it is drawn once for a batch."""
     inside = bool(views.min() > -1e-3 and views.max() < 1 + 1e-3)
-    return {"in range": inside, "mean": Near(float(views.mean()), 0.12)}
+    return {"in range": inside, "mean": Near(float(views.mean()), 0.25)}
 
 
 def _sides(views: torch.Tensor) -> dict:
-    """How the edge of images lies that are dark on the left: shares of 200 views."""
-    gray = views.mean(dim=1)  # (N, H, W)
-    across, down = (gray.mean(dim=each).diff(dim=1).abs().amax(dim=1) for each in (1, 2))
-    lying = float((down > across).double().mean()) > 0.5
-    gray = gray.mT if lying else gray
-    left, right = gray[:, :, 1].mean(1), gray[:, :, -2].mean(1)
-    seen = (left - right).abs() > 0.2 * gray.max()  # both sides are in the crop
-    bright = (gray > gray.amax(dim=(1, 2), keepdim=True) / 2).double().mean(dim=(1, 2))
-    moved = ((bright - 0.5).abs() > 2.5 / 32)[seen]
-    return {
-        "edge": "lying" if lying else "standing",
-        "mirrored": _often((left > right)[seen]),
-        "moved": _often(moved),
-    }
+    """How the edge of images lies that are dark on the left."""
+    gray = views.mean(dim=2)  # (times, N, H, W)
+    across, down = (gray.mean(dim=each).diff(dim=2).abs().amax(dim=2) for each in (2, 3))
+    lying = down > across
+    gray = torch.where(lying[:, :, None, None], gray.mT, gray)
+    left, right = gray[..., 1].mean(dim=2), gray[..., -2].mean(dim=2)
+    seen = (left - right).abs() > 0.2 * gray.amax(dim=(1, 2, 3))[:, None]  # both sides are in the crop
+    bright = (gray > gray.amax(dim=(2, 3), keepdim=True) / 2).double().mean(dim=(2, 3))
+    moved = (bright - 0.5).abs() > 2.5 / 32
+    return {"lying": _often(lying, seen), "mirrored": _often(left > right, seen), "moved": _often(moved, seen)}
 
 
 def _colors(views: torch.Tensor) -> dict:
-    """How the color of flat images of (160, 90, 80) varies: among 200 of them."""
-    pixels = views[:, :, 16, 16]
-    chroma = pixels.amax(1) - pixels.amin(1)
-    colored, vivid = pixels[chroma > 0.05], (chroma / pixels.amax(1))[chroma > 0.05]
+    """How the color of flat images of (160, 90, 80) varies."""
+    pixels = views[..., 16, 16]  # (times, N, 3)
+    chroma = pixels.amax(dim=2) - pixels.amin(dim=2)
+    seen = chroma > 0.05
     luma = pixels @ torch.tensor([0.2989, 0.587, 0.114], dtype=torch.float64)
-    turns = (measure.hue(colored) + 0.25) % 1  # red lies at .25, far from where the circle closes
+    hue = (measure.hue(pixels.flatten(0, 1)).view(chroma.shape) + 0.25) % 1  # red is far from where 1 meets 0
+    vivid = (chroma / pixels.amax(dim=2))[seen]
     return {
-        "gray": _often(chroma < ROUNDED),
-        "largest channel": [_often(colored.argmax(dim=1) == channel) for channel in range(3)],
+        "gray": _often(chroma < ROUNDED, chroma >= 0),
+        "largest channel": [_often(pixels.argmax(dim=2) == channel, seen) for channel in range(3)],
         "saturation": Near(float(vivid.mean()), 0.15) if len(vivid) else "none",
-        "luma varies": bool(luma.std() > 0.02),
-        "hue varies": bool(len(turns) and turns.std() > 0.02),
+        "luma": _varies(luma, chroma >= 0),
+        "hue": _varies(hue, seen),
     }
 
 
-def _often(happened: torch.Tensor) -> str | Near:
-    """The share, of some 100 to 200 bools; what is as good as always or never is told from what is seldom."""
-    if not len(happened):
+def _often(happened: torch.Tensor, seen: torch.Tensor) -> str | Near:
+    """The share of those that are seen, some 100 to 200. As good as always or never is told from what is seldom."""
+    batches = [each[where] for each, where in zip(happened, seen) if where.any()]
+    if not batches:
         return "not seen"
-    share = float(happened.double().mean())
-    return "never" if share < 0.02 else "always" if share > 0.98 else Near(share, 0.35)
+    share = float(torch.cat(batches).double().mean())
+    if share < 0.02 or share > 0.98:
+        return "never" if share < 0.02 else "always"
+    return "for whole batches" if all(bool((each == each[0]).all()) for each in batches) else Near(share, 0.35)
+
+
+def _varies(values: torch.Tensor, seen: torch.Tensor) -> str:
+    """Whether values differ within batches, or only from batch to batch."""
+    batches = [each[where] for each, where in zip(values, seen) if where.sum() > 1]
+    if len(batches) < 2:
+        return "not seen"
+    within = torch.stack([each.std() for each in batches]).mean()
+    between = torch.stack([each.mean() for each in batches]).std()
+    return "within a batch" if within > 0.02 else "from batch to batch" if between > 0.02 else "not at all"
 
 
 @observer("augmentations.two_views")
@@ -843,18 +852,20 @@ def observe_two_views(student):
     pairs = [student.augmentations.two_views(images) for _ in range(2)]
     if not all(isinstance(each, tuple | list) and len(each) == 2 for each in pairs):
         return {"views": "not two"}
-    stored = images.permute(0, 3, 1, 2)
-    views = [_read(each, stored, lambda view: view) for pair in pairs for each in pair]
-    if odd := [each for each in views if not isinstance(each, torch.Tensor)]:
-        return {"views": odd[0]}
-    plain = [_what_happened(each, {"plain": (stored / 255 - MEAN) / STD}) == ["plain"] for each in views]
-    again = [bool((one - two).abs().max() < 1e-6) for one, two, same in zip(views[:2], views[2:], plain) if not same]
-    view, other = views[:2]
+    each = iter(view for pair in zip(*pairs) for view in pair)  # both first views, then both second ones
+    return {"views": _read(images.permute(0, 3, 1, 2), lambda views: _pair(images, views), lambda: next(each), 4)}
+
+
+def _pair(images: torch.Tensor, views: torch.Tensor) -> dict:
+    """What two views of the images have to do with each other, called twice: (view, again, other, again)."""
+    view, _, other, _ = views
+    plain = (images.permute(0, 3, 1, 2) / 255 - MEAN) / STD
+    drawn = [each for each in (views[:2], views[2:]) if (each - plain).abs().max() > ROUNDED]
     return {
-        "rows in place": [_in_place(each) for each in views[:2]],
-        "how many not augmented": sum(plain[:2]),
-        "second from first": _what_happened(other[10:], {"equal": view[10:], "mirrored": view[10:].flip(-1)}),
-        "the same at the next call": any(again),
+        "rows in place": [_in_place(view), _in_place(other)],
+        "not augmented": 2 - len(drawn),
+        "second from first": _became({"equal": view[10:], "mirrored": view[10:].flip(-1)})(other[None, 10:]),
+        "the same at the next call": any(bool((one - two).abs().max() < 1e-6) for one, two in drawn),
     }
 
 
@@ -1004,6 +1015,14 @@ def and_transposed_crop(version):
         return version(images, scale).mT
 
     return random_resized_crop
+
+
+@alteration("augmentations.augment", "not normalized")
+def and_not_normalized(version):
+    def augment(images):
+        return version(images) * torch.tensor(CIFAR_STD).view(3, 1, 1) + torch.tensor(CIFAR_MEAN).view(3, 1, 1)
+
+    return augment
 
 
 @alteration("augmentations.augment", "normalized twice")

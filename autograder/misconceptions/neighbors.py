@@ -12,9 +12,9 @@ from solutions.neighbors import mine_neighbors, nearest_neighbors, neighbor_view
 SEARCH, MINE = "neighbors.nearest_neighbors", "neighbors.mine_neighbors"
 VIEWS = "neighbors.neighbor_views"
 
-# Rows of different length around (2, 1, 0), with all distances between them different.
+# Rows of different length around (2, 1, 0), with all distances and all angles between them different.
 ROWS = torch.tensor(
-    [[2.0, 1.5, 0.25], [4.5, 2.0, 0.5], [0.5, 0.25, -1.0], [9.0, 4.0, 1.0], [2.25, -3.0, 0.75],
+    [[2.0, 1.5, 0.25], [4.5, 2.0, 0.5], [0.5, 0.25, -1.0], [9.0, 3.0, 2.5], [2.25, -3.0, 0.75],
      [3.0, 5.5, -2.5]]
 )
 # Equal rows, for which rounding makes |q|² + |b|² − 2 q·b negative here and there.
@@ -578,8 +578,8 @@ def neighbors_in_place(images, neighbors, batch, _right=neighbor_views):
 
 EQUAL = torch.tensor([[0.0, 0, 0], [8, 1, 0], [0, 9, 3], [1, 2, 9], [9, 9, 5]])[[0, 1, 0, 2, 0, 3, 0, 1, 0, 4, 0]]
 SCATTERED = torch.randn(40, 3, generator=torch.Generator().manual_seed(7))
-# Quartets of rows: i and i ± 1 are at distance 1, i and i ± HALF at 2, all others further away. Whole numbers, so that
-# products are exact; more rows than a block mostly has, and the last block incomplete.
+# Quartets of rows: i and i ± 1 are at distance 1, i and i ± HALF at 2, all others further away. Whole numbers, so
+# that products are exact; more rows than a block mostly has, and the last block incomplete.
 HALF = 2114
 _center = torch.cartesian_prod(torch.arange(0.0, 330, 10), torch.arange(0.0, 330, 10))[: HALF // 2]
 _pairs = _center.repeat_interleave(2, dim=0) + torch.tensor([[0.0, 0.0], [1.0, 0.0]]).repeat(HALF // 2, 1)
@@ -592,9 +592,9 @@ PARTNERS = torch.stack([_row + 1 - 2 * (_row % 2), (_row + HALF) % (2 * HALF)], 
 def observe_search(student):
     search = student.neighbors.nearest_neighbors
     facts = {
-        "other rows": _two(search(ROWS[:2], ROWS[2:], k=2)),
-        "its own rows": _two(search(ROWS, ROWS, k=2)),
-        "all but itself": _two(search(ROWS, ROWS, k=3, exclude_self=True)),
+        "other rows": _found(search(ROWS[:2], ROWS[2:], k=2)),
+        "its own rows": _found(search(ROWS, ROWS, k=2)),
+        "all but itself": _found(search(ROWS, ROWS, k=3, exclude_self=True)),
         "NaN": _has_nan(_two(search(ROUNDED, ROUNDED, k=1))),
     }
     apart = torch.cdist(ROWS, ROWS).fill_diagonal_(torch.inf).topk(3, largest=False)
@@ -631,9 +631,15 @@ def observe_mining(student):
 
 
 def _two(value) -> list:
-    """Distances and indices, in whatever holds the two."""
-    value = value.values() if isinstance(value, dict) else value
-    return list(value) if isinstance(value, tuple | list | type({}.values())) else [value]
+    """Distances and indices, or two views, in whatever holds the two."""
+    value = list(value.values()) if isinstance(value, dict) else value
+    return list(value) if isinstance(value, tuple | list) else [value]
+
+
+def _found(value) -> list:
+    """Distances and indices of few rows. From sums that are subtracted, 0 comes out as up to .02."""
+    each = [torch.as_tensor(each) for each in _two(value)]
+    return [one.where(one.abs() > lookup.NEAR, 0) if one.is_floating_point() else one for one in each]
 
 
 def _has_nan(values: list) -> bool:
@@ -692,7 +698,8 @@ def _counts(found) -> list:
 
 _generator = torch.Generator().manual_seed(8)
 PICTURES = torch.randint(0, 256, (24, 8, 8, 3), dtype=torch.uint8, generator=_generator)
-TABLE = torch.stack([torch.randperm(23, generator=_generator)[:4] + 1 for _ in range(24)]).add(torch.arange(24)[:, None]) % 24
+_others = torch.stack([torch.randperm(23, generator=_generator)[:4] + 1 for _ in range(24)])
+TABLE = (torch.arange(24)[:, None] + _others) % 24  # four other images for each
 BATCH = (torch.arange(10).repeat(2) * 7 % 24)[torch.randperm(20, generator=_generator)]  # ten images, each twice
 SCALED = PICTURES.permute(0, 3, 1, 2) / 255
 
