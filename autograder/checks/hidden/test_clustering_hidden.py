@@ -91,9 +91,9 @@ def test_few_points(student):
 
 
 # t-SNE keeps the neighborhoods of eight groups in three dimensions. No plane can: what is linear in x (PCA, the first two
-# coordinates) is explained by x wholly; a map of t-SNE by .97 at most, at any perplexity from 2 to 60, and by .2 at a
+# coordinates) is explained by x wholly; of a map of t-SNE .03 or more is not, at any perplexity from 2 to 60, and .8 at a
 # small one from a random start.
-MAX_EXPLAINED = limits.at_most(0.995, "share of the map that is linear in x", "share")
+MIN_CURVED = limits.at_least(0.005, "share of the map that is not linear in x", "log")
 MIN_BESIDE = limits.at_least_of(6, 8, "centers beside a row of their own group")
 
 
@@ -104,9 +104,9 @@ def test_curved(student, seed=0):
     points, centers_2d = downstream.mapped(student.clustering.project_with_centers(x, centers, seed=2 + seed), 80, 8)
     design = torch.nn.functional.pad(x.double(), (0, 1), value=1.0)
     left = points - design @ torch.linalg.lstsq(design, points).solution
-    explained = 1 - float(left.square().sum() / (points - points.mean(dim=0)).square().sum().clamp(min=1e-30))
-    came = f"one of which x explains {explained:.3g}"
-    MAX_EXPLAINED.check(explained, "a map by t-SNE, which is not linear in x", came)
+    curved = float(left.square().sum() / (points - points.mean(dim=0)).square().sum().clamp(min=1e-30))
+    came = f"one of which x explains {1 - curved:.3g}"
+    MIN_CURVED.check(curved, "a map by t-SNE, which is not linear in x", came)
     nearest = torch.cdist(centers_2d, points).argmin(dim=1) // 10
     count = int((nearest == torch.arange(8)).sum())
     MIN_BESIDE.check(count, "every center next to a row of its own group", f"{count} of 8")
@@ -134,8 +134,9 @@ ZERO = "a row with a = b = 0 scores 0"
 
 @pytest.mark.item("clustering.silhouette_rows")
 def test_silhouette_rows(student):
-    # Equal rows, clusters of one row, names that are neither in order nor without gaps, means far from 0.
-    for seed, (n, dim, k) in ((0, (12, 3, 3)), (1, (90, 8, 10)), (2, (2400, 4, 6))):
+    # Equal rows, clusters of one row, names that are neither in order nor without gaps, means far from 0; and more
+    # rows than fit into one part, also of 4,096.
+    for seed, (n, dim, k) in ((0, (12, 3, 3)), (1, (90, 8, 10)), (2, (4300, 4, 6))):
         x = groups(seed, k, dim, 1.0, n)[0] + 5
         x[1::4] = x[0]
         labels = torch.randint(0, k, (n,), generator=torch.Generator().manual_seed(seed)) * 3 - 4

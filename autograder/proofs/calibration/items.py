@@ -193,17 +193,16 @@ ITEMS = [
         KMEANS, "one step only", "columns standardized",
     )}),
     Item("clustering.curved", (
-        "hidden.test_clustering_hidden:MAX_EXPLAINED", "hidden.test_clustering_hidden:MIN_BESIDE",
+        "hidden.test_clustering_hidden:MIN_CURVED", "hidden.test_clustering_hidden:MIN_BESIDE",
     ), (MAP,), {
-        "MAX_EXPLAINED": named(MAP, "PCA instead of t-SNE"),
+        "MIN_CURVED": named(MAP, "PCA instead of t-SNE"),
         "MIN_BESIDE": named(
             MAP, "centers mapped separately", "centers not mapped", "centers by PCA among points by t-SNE",
             "cut at the wrong place",
         ),
     }, seeds=60),
     Item("clustering.far_centers", ("hidden.test_clustering_hidden:MIN_AWAY",), (MAP,), {"MIN_AWAY": named(
-        MAP, "centers mapped separately", "centers put at the mean of their rows in the map",
-        "centers put among the rows nearest to them",
+        MAP, "centers put at the mean of their rows in the map", "centers put among the rows nearest to them",
     )}),
     Item("latent_optimization.start", (f"{LATENT}:MAX_TOLD",), (LATENTS,), {"MAX_TOLD": named(
         LATENTS, "principal components of the pixels", "codes computed from the images at the start",

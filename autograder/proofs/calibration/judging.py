@@ -3,7 +3,7 @@
 from autograder import limits
 from autograder.limits import Limit
 from autograder.proofs.calibration.items import Item
-from autograder.proofs.calibration.measuring import REFERENCE
+from autograder.proofs.calibration.measuring import REFERENCE, is_sound
 from autograder.proofs.calibration.tails import Tail, count_outside
 
 FALSE_REJECTS = 1e-4  # of an item, at most
@@ -32,7 +32,8 @@ def limit_row(item: Item, name: str, limit: Limit, runs: dict, share: float) -> 
     values = values_of(runs[REFERENCE], limit)
     tail = Tail.of(values, limit)
     models = tail.below(limit.value)
-    caught = {each: Tail.of(values_of(runs[each], limit), limit) for each in item.caught.get(name, ()) if each in runs}
+    wrong = {each: values_of(runs[each], limit) for each in item.caught.get(name, ()) if each in runs}
+    caught = {each: Tail.of(came, limit) for each, came in wrong.items() if len(came) > 1}
     reached = [each.reach(1 - CAUGHT) for each in caught.values()]
     furthest = (max if limit.is_smallest else min)(reached) if reached else None
     return {
@@ -104,6 +105,7 @@ def faults(item: Item, runs: dict) -> list[str]:
         said.append(f"{item.id}: the reference was refused: {found['refused'][0]}")
     if not found["false_reject"] < FALSE_REJECTS:
         said.append(f"{item.id}: false rejects of {found['false_reject']:.1e}")
+    said += [f"{item.id}: {name} does not run" for name, each in runs.items() if not all(map(is_sound, each.values()))]
     for row in found["limits"].values():
         said += [f"{item.id}: {text}" for text in band_faults(row)]
     for name in {each for names in item.caught.values() for each in names}:

@@ -65,7 +65,8 @@ class Results:
         self.summary: dict = {}  # made when all is measured
         kept = load(self.path) if resume and self.path.exists() else {}
         is_same = kept.get("head", {}).get("versions") == versions()
-        self.runs: dict[str, dict[str, dict]] = kept["runs"] if is_same else {}
+        runs = kept["runs"] if is_same else {}
+        self.runs = {method: {seed: run for seed, run in each.items() if is_sound(run)} for method, each in runs.items()}
 
     def wants(self, method: str, seed: int) -> bool:
         """Whether a measurement is still to be made.
@@ -98,6 +99,11 @@ class Results:
         text = f'{{\n"head": {dumped(head)},\n"summary": {summary},\n"runs": {{\n ' + ",\n ".join(lines) + "\n}\n}\n"
         report.write_atomically(self.path, text)
         self.written = time.monotonic()
+
+
+def is_sound(run: dict) -> bool:
+    """Whether the mistake itself ran: it does not where its file was edited while it was measured."""
+    return not run["refused"].startswith(("StudentNameError", "StudentImportError"))
 
 
 def dumped(value) -> str:

@@ -24,7 +24,7 @@ def render(folder: Path) -> str:
         loader=jinja2.FileSystemLoader(HERE), trim_blocks=True, lstrip_blocks=True, autoescape=False,
         undefined=jinja2.StrictUndefined, keep_trailing_newline=True,
     )  # fmt: skip
-    environment.filters |= {"number": number, "rate": rate, "short": short, "percent": lambda x: f"{x:.0%}"}
+    environment.filters |= {"number": number, "rate": rate, "short": short}
     rows = [
         {"id": item.id, **load_or_make(item, table), "seconds": seconds(table), "versions": table["head"]["versions"]}
         for item, table in stored
@@ -47,9 +47,9 @@ def write(folder: Path) -> Path:
     return page_of(folder)
 
 
-def number(value: float | None) -> str:
-    """Four digits at most."""
-    return "" if value is None else f"{value:.4g}"
+def number(value: float) -> str:
+    """Four digits at most; rounding is nothing."""
+    return "0" if abs(value) < 1e-9 else f"{value:.4g}"
 
 
 def rate(value: float) -> str:
