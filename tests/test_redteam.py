@@ -36,8 +36,6 @@ QUICK = {
     "returns-a-malicious-pickle",
     "answers-the-pipe-itself",
     "has-a-syntax-error",
-    "special-cases-the-public-inputs",
-    "changes-its-inputs-in-place",
     "tells-inputs-by-an-exception",
     "tells-inputs-in-a-later-item",
     # refused before anything is run

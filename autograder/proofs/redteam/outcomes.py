@@ -71,6 +71,11 @@ def full_marks(report: Report) -> None:
     must(report.total == report.max_total, seen(report))
 
 
+def own_loss(report: Report) -> None:
+    """It may have cost the submission items that are right; the other task is whole."""
+    whole(report, "warmup")
+
+
 def nothing(report: Report) -> None:
     must(report.total == 0, seen(report))
 

@@ -1,6 +1,6 @@
 """Attacks on the pipe between worker and grader: forged frames, malformed ones, too many, too slow, too large."""
 from autograder.proofs.redteam import WRONG, append, attack
-from autograder.proofs.redteam.outcomes import everything, lost, must, no_credit, seen, whole
+from autograder.proofs.redteam.outcomes import everything, lost, no_credit, own_loss
 
 LOSS = "def variance_loss(z, gamma=1.0, eps=1e-4):\n"
 # In the worker: `body(tree)` is a frame's body with any JSON (or bytes in its place) and any tensors; what `forge` gives
@@ -185,20 +185,14 @@ def forges_an_error_with_many_types(folder):
     append(folder, sends(f"body({tree})"))
 
 
-def bounded_hoard(report) -> None:
-    """What is right without the hoard may be lost; the other task is whole."""
-    must(all(item.verdict in ("passed", "crashed", "failed", "blocked") for item in report.items()), seen(report))
-    whole(report, "warmup")
-
-
-@attack(0, bounded_hoard)
+@attack(0, own_loss)
 def hoards_in_every_answer(folder):
     """puts 20 MB that nobody asked for beside every right answer"""
     text = "    forge(lambda reply: _pack({**reply, 'hoard': torch.zeros(5_000_000)}))\n    return _right(*args, **kwargs)\n"
     append(folder, f"{HIJACK}\n_right = variance_loss\ndef variance_loss(*args, **kwargs):\n{text}")
 
 
-@attack(0, bounded_hoard)
+@attack(0, own_loss)
 def hoards_in_a_value(folder):
     """hides 40 MB in a field of every value, which the grader keeps for as long as the item lasts"""
     text = "    forge(lambda reply: _pack({**reply, 'value': {**reply['value']._asdict(), 'hoard': torch.zeros(10_000_000)}}))\n"

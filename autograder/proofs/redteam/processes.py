@@ -1,6 +1,6 @@
 """Attacks with the process: ending it, not ending it, taking all there is of something, and outliving the item."""
 from autograder.proofs.redteam import attack, append
-from autograder.proofs.redteam.outcomes import everything, full_marks, items, lost, must, no_credit, only_task_lost, seen, whole
+from autograder.proofs.redteam.outcomes import everything, full_marks, items, lost, must, no_credit, only_task_lost, own_loss, seen, whole
 
 LOSS = "def variance_loss(z, gamma=1.0, eps=1e-4):\n"
 
@@ -125,7 +125,8 @@ def detached():
 @attack(7, full_marks)
 def leaves_a_detached_daemon(folder):
     """leaves a process in a session of its own, orphaned, and answers rightly"""
-    append(folder, DAEMON + "\n_right = variance_loss\n" + LOSS + "    detached()\n    return _right(z, gamma, eps)\n")
+    once = "    if not _left:\n        _left.append(detached())\n"
+    append(folder, DAEMON + "\n_left, _right = [], variance_loss\n" + LOSS + once + "    return _right(z, gamma, eps)\n")
 
 
 @attack(7, no_credit)
@@ -196,17 +197,17 @@ def variance_loss(z, gamma=1.0, eps=1e-4):
 
 
 def within_the_total(report) -> None:
-    """The total limit of 8 s holds, with the time that starting takes on top, though each item may use 4 s."""
-    must(sum(item.seconds for item in report.items()) < 14, seen(report))
+    """The total limit of 30 s holds, with the time that starting takes on top, though 17 items may use 10 s each."""
+    must(sum(item.seconds for item in report.items()) < 45, seen(report))
     must(all(item.verdict in ("crashed", "blocked") for item in items(report, "vicreg")), seen(report))
     must(any("whole submission" in item.message for item in report.items()), seen(report))
 
 
-@attack(38, within_the_total, limits={"call_seconds": 2, "item_seconds": 4, "submission_seconds": 8}, tasks=("vicreg",))
+@attack(38, within_the_total, limits={"call_seconds": 4, "item_seconds": 10, "submission_seconds": 30}, tasks=("vicreg",))
 def sleeps_to_the_limit_in_every_call(folder):
     """sleeps nearly to the time limit in every call"""
     text = "import time\nfor _name in ('invariance_loss', 'variance_loss', 'covariance_loss', 'vicreg_loss'):\n"
-    text += "    globals()[_name] = lambda *args, _right=globals()[_name], **kwargs: (time.sleep(1.9), _right(*args, **kwargs))[1]\n"
+    text += "    globals()[_name] = lambda *args, _right=globals()[_name], **kwargs: (time.sleep(3.9), _right(*args, **kwargs))[1]\n"
     append(folder, text)
 
 
@@ -266,7 +267,7 @@ def closes_its_descriptors(folder):
     append(folder, f"import os\n{LOSS}    os.closerange(3, 4096)\n    return z.sum()\n")
 
 
-@attack(0, full_marks)
+@attack(0, own_loss)
 def takes_all_descriptors(folder):
     """opens descriptors until there are none, and answers rightly"""
     append(
@@ -348,8 +349,8 @@ import os, resource, signal
 
 
 def honest_but_for_one(report) -> None:
-    """A worker that was wounded costs its own item alone."""
-    must(sum(item.verdict != "passed" for item in report.items()) == 1, seen(report))
+    """A worker that was wounded costs its own item, and one that builds on that."""
+    must([each[1] for each in seen(report)] == ["crashed", "blocked"], seen(report))
     whole(report, "warmup")
 
 
