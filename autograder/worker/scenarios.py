@@ -38,9 +38,9 @@ def step(package, view_a, view_b, network: dict, weights: dict, times: int = 1) 
     }  # fmt: skip
 
 
-def evaluate(package, images, network: dict, modes: list, batch_size: int | None = None) -> dict:
-    """evaluate_loss(encoder, projector, images, batch_size) on tiny networks, with two_views replaced by
-    one that adds random noise to the images.
+def evaluate(package, images, network: dict, modes: list, batch_size: int | None = None, **weights) -> dict:
+    """evaluate_loss(encoder, projector, images, batch_size, **weights) on tiny networks, with two_views
+    replaced by one that adds random noise to the images.
 
     `modes`: whether encoder and projector are in train mode before. Returns the terms, what passed through
     the networks, the views that were made, and the networks' parameters, statistics and modes before and
@@ -50,7 +50,7 @@ def evaluate(package, images, network: dict, modes: list, batch_size: int | None
     encoder.train(modes[0])
     projector.train(modes[1])
     before = state_of(encoder, projector)
-    options = {} if batch_size is None else {"batch_size": batch_size}
+    options = weights if batch_size is None else {"batch_size": batch_size, **weights}
     with noisy_views(package) as made, watched_seed() as seed:
         terms = package.function("training.evaluate_loss")(encoder, projector, images, **options)
     attached = (

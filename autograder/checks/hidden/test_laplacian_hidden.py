@@ -130,11 +130,12 @@ def test_eigenmaps_many(student):
 @pytest.mark.item("laplacian.edge_cases")
 def test_edge_cases(student):
     far = torch.cat([cloud(14, 3, 4), cloud(11, 3, 5) + 50.0, cloud(9, 3, 6) - 50.0])  # a graph of three parts
+    aside = torch.cat([cloud(45, 3, 4), cloud(5, 3, 5) + 50.0])  # a large part and a small one
     twice = cloud(25, 3, 7).repeat(2, 1)
     equal = cloud(6, 3, 8).repeat(6, 1)  # each row stands six times: parts of equal rows, whose distances are 0
-    for x, n_components, n_neighbors in ((far, 2, 3), (far, 6, 3), (twice, 3, 5), (equal, 3, 4)):
+    for x, n_components, n_neighbors in ((far, 2, 3), (far, 6, 3), (aside, 20, 3), (twice, 3, 5), (equal, 3, 4)):
         codes = finite_or_refused(student, x, n_components, n_neighbors)
-        if x is far and codes is not None:
+        if (x is far or x is aside) and codes is not None:
             measure.eigenmaps(codes, graphs(student, x, n_neighbors), "laplacian_eigenmaps(...)")
     few = cloud(7, 3, 9)
     eigenmaps, graph = student.laplacian.laplacian_eigenmaps, student.laplacian.knn_graph

@@ -38,17 +38,17 @@ def test_step_gradient(student):
 @pytest.mark.item("training.evaluate_mean")
 def test_evaluate_mean(student):
     # 11 = 4 + 4 + 3, 9 = 4 + 4 + 1 (a variance of one row is NaN), 8 = 4 + 4
-    for n, images in (
-        (11, random_images(11, 0, 200, 4)),
-        (9, random_images(9, 0, 90, 5).numpy()),
-        (8, random_images(8, 1, 9, 6)),
+    for n, images, weights in (
+        (11, random_images(11, 0, 200, 4), {}),
+        (9, random_images(9, 0, 90, 5).numpy(), {}),
+        (8, random_images(8, 1, 9, 6), WEIGHTS),
     ):
-        came = student.run("evaluate", images, NORMED, [True, True], 4)
+        came = student.run("evaluate", images, NORMED, [True, True], 4, **weights)
         found = replay.terms(came["terms"], "evaluate_loss(...)")
         batches = [pair for pair in replay.pairs(came["projector"], "output", 4) if len(pair[0]) > 1]
         rows = sum(len(a) for a, _ in batches)
         expect.true(rows >= n - n % 4, "every full batch to be evaluated", f"{rows} of {n} images")
-        expected = [replay.loss(student, *pair) for pair in batches]
+        expected = [replay.loss(student, *pair, **weights) for pair in batches]
         check_mean(found, expected, [len(a) for a, _ in batches])
 
 
@@ -178,7 +178,7 @@ def check_entries(student, entries, passes: list, name: str) -> None:
 
 @pytest.mark.item("training.last_batch")
 def test_last_batch(student):
-    for n, batch_size, visited in ((9, 4, (8, 9)), (11, 4, (8, 11)), (4, 4, (4,))):
+    for n, batch_size, visited in ((9, 4, (8, 9)), (11, 4, (8, 11)), (4, 4, (4,)), (2, 2, (2,))):
         images = random_images(n, 0, 100, 12)
         tables = torch.randn(2, n, 3, 2, 2, generator=torch.Generator().manual_seed(13))
         came = student.run(
