@@ -311,7 +311,7 @@ def tells_inputs_by_a_broken_reply(folder):
     append(folder, hidden_from(tell))
 
 
-@attack(0, no_credit)
+@attack(0, no_credit, modes=WALLED)
 def tells_inputs_in_a_later_item(folder):
     """keeps the hidden inputs in files, and prints them in a public item that comes later"""
     append(

@@ -1,5 +1,5 @@
 """Attacks with the process: ending it, not ending it, taking all there is of something, and outliving the item."""
-from autograder.proofs.redteam import attack, append
+from autograder.proofs.redteam import WALLED, append, attack
 from autograder.proofs.redteam.outcomes import everything, full_marks, items, lost, must, no_credit, only_task_lost, own_loss, seen, whole
 
 LOSS = "def variance_loss(z, gamma=1.0, eps=1e-4):\n"
@@ -155,7 +155,8 @@ def fills_the_disk(folder):
         """
 import os
 def variance_loss(z, gamma=1.0, eps=1e-4):
-    for place in (os.getcwd(), "/tmp", "/dev/shm", "/var/tmp"):
+    others = ("/dev/shm", "/var/tmp") if os.path.exists("/code") else ()  # in its own view of the file system only
+    for place in (os.getcwd(), *others):
         for number in range(8):
             try:
                 with open(f"{place}/filled-{number}", "wb") as file:
@@ -172,9 +173,9 @@ def variance_loss(z, gamma=1.0, eps=1e-4):
     )
 
 
-@attack(0, everything(lost("failed", "a tensor"), no_credit))
+@attack(0, no_credit)
 def leaves_a_maze_of_folders(folder):
-    """leaves folders nested three thousand deep, and others that nobody may open, for whoever tidies up"""
+    """leaves folders nested fifteen hundred deep, and others that nobody may open, for whoever tidies up"""
     append(
         folder,
         """
@@ -185,7 +186,7 @@ def variance_loss(z, gamma=1.0, eps=1e-4):
         os.mkdir("closed")
         os.mkdir("closed/inside")
         os.chmod("closed", 0)
-        for _ in range(3000):
+        for _ in range(1500):
             os.mkdir("deeper")
             os.chdir("deeper")
     except OSError:
@@ -241,7 +242,7 @@ def stops_itself(folder):
     append(folder, f"import os, signal\n{LOSS}    os.kill(os.getpid(), signal.SIGSTOP)\n    return z.sum()\n")
 
 
-@attack(0, no_credit)
+@attack(0, no_credit, modes=WALLED)
 def traces_the_server(folder):
     """attaches to the fork server as a debugger, and writes into its memory"""
     append(
