@@ -58,9 +58,8 @@ ALONE, NO_COVARIANCE = f"{TRAIN}: invariance alone", f"{TRAIN}: no covariance te
 SAME_VIEW, OTHER_IMAGES = f"{TRAIN}: second view is the first", f"{TRAIN}: views of different images"
 WRONG_TRAINING = (
     UNTRAINED, NO_VARIANCE, ALONE, NO_COVARIANCE, SAME_VIEW, OTHER_IMAGES,
-    f"{STEP}: gradients not set to zero", f"{STEP}: second branch detached", f"{STEP}: loss on representations",
-    f"{TRAIN}: optimizer without the projector", "vicreg.variance_loss: no hinge", "vicreg.variance_loss: hinge reversed",
-    "vicreg.covariance_loss: diagonal kept", "vicreg.vicreg_loss: one branch only",
+    f"{STEP}: gradients not set to zero", f"{STEP}: second branch detached", f"{TRAIN}: optimizer without the projector",
+    "vicreg.variance_loss: no hinge", "vicreg.covariance_loss: diagonal kept", "vicreg.vicreg_loss: one branch only",
 )  # fmt: skip
 CROP, FLIP, JITTER, GRAY, BLUR, AUGMENT, VIEWS = (
     f"augmentations.{name}" for name in (

@@ -21,9 +21,13 @@ def summary(item: Item, runs: dict) -> dict:
     rows = {name: limit_row(item, name, limit, runs, share) for name, limit in measured.items()}
     refused = [each["refused"] for each in right if each["refused"]]
     total = sum(each["false_reject"] for each in (*rows.values(), *counts.values()))
+    mistakes = {name: mistake_row(each, here.values()) for name, each in runs.items() if name != REFERENCE}
+    for name, row in mistakes.items():
+        row["required"] = any(name in names for names in item.caught.values())
+        row["fitted"] = max((each["caught"][name] for each in rows.values() if name in each["caught"]), default=None)
     return {
         "seeds": len(right), "refused": refused, "false_reject": total, "limits": rows, "counts": counts,
-        "mistakes": {name: mistake_row(each, here.values()) for name, each in runs.items() if name != REFERENCE},
+        "mistakes": mistakes,
     }  # fmt: skip
 
 

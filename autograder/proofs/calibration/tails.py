@@ -56,8 +56,8 @@ class Tail:
 
     @property
     def shapiro(self) -> float:
-        """p of the normal shape; 1 where all values are equal up to rounding."""
-        return float(stats.shapiro(self.values).pvalue) if self.deviation > 1e-9 else 1.0
+        """p of the normal shape; 1 where all values are equal up to rounding, or too few to tell."""
+        return float(stats.shapiro(self.values).pvalue) if self.n > 2 and self.deviation > 1e-9 else 1.0
 
     def models(self) -> dict:
         """The distributions of one more value, by name: those that count."""
