@@ -68,9 +68,13 @@ def diagnose(student: Student, target: str, calls: list, asked: dict | None = No
     these calls leave no trace in `student`. What it raises is a fact; what ends its worker (Crash) goes on upward.
     `asked` keeps the submission's facts, by function, for the next failed item.
     """
-    if target not in misconceptions.nameable():
-        return ()
-    return Diagnosis(student._channel, {} if asked is None else asked).of(target, _samples(target, calls))
+    diagnosis = Diagnosis(student._channel, {} if asked is None else asked)
+    for each in dict.fromkeys([target, *(target_of(call) for call, _ in reversed(calls))]):
+        samples = _samples(each, calls)
+        found = diagnosis.of(each, samples) if each in misconceptions.nameable() else ()
+        if found or not diagnosis.finds_right(each, samples):  # an item may ask about side effects only at its end
+            return found
+    return ()
 
 
 class Diagnosis:
@@ -82,8 +86,7 @@ class Diagnosis:
     def of(self, target: str, samples: list[tuple] = ()) -> tuple[Entry, ...]:
         """The mistakes that explain the facts about `target` and the samples, calls of it with their values."""
         facts = self.facts(target)
-        right = [(), *((freedom,) for freedom in misconceptions.freedoms(target))]
-        if facts is None or any(explain(each, target, facts, samples) for each in right):
+        if facts is None or self.finds_right(target, samples):
             return ()
         entries = [(entry,) for entry in misconceptions.entries(target)]
         below = tuple(entry for helper in functions_called(target) for entry in self.of(helper))
@@ -95,6 +98,13 @@ class Diagnosis:
             if found:
                 return mistakes(found[0]) if len({names(each) for each in found}) == 1 else ()
         return ()
+
+    def finds_right(self, target: str, samples: list[tuple] = ()) -> bool:
+        """Whether nothing in the facts about `target` and the samples is wrong."""
+        if target not in misconceptions.nameable() or self.facts(target) is None:
+            return False
+        right = [(), *((freedom,) for freedom in misconceptions.freedoms(target))]
+        return any(explain(each, target, self.facts(target), samples) for each in right)
 
     def facts(self, target: str) -> dict | None:
         """What the submission answers; None where the function is not written, or ends its worker."""
