@@ -4,7 +4,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from autograder.misconceptions import misconception, probe
+from autograder.diagnosis import attempt
+from autograder.misconceptions import alteration, misconception, observer
+from autograder.worker import networks
 from solutions.evaluation import extract_representations, linear_probe, normalize, project_2d, retrieve
 
 EXTRACT, MAP, PROBE = "evaluation.extract_representations", "evaluation.project_2d", "evaluation.linear_probe"
@@ -407,13 +409,6 @@ def rows_in_place(train_x, train_y, test_x, _right=linear_probe):
 # Task 5.
 
 RETRIEVE = "evaluation.retrieve"
-# Rows of different length around (2, 1), with all distances between them different.
-ROWS = torch.tensor(
-    [[2.0, 1.5], [4.5, 2.0], [0.5, 0.25], [9.0, 4.0], [2.25, -3.0], [3.0, 5.5], [-6.0, 1.0], [1.0, 8.0]]
-)
-probe(RETRIEVE, ROWS, torch.tensor([4, 0, 5]), k=3)
-probe(RETRIEVE, ROWS, torch.tensor([4, 0, 5]), k=2, farthest=True)
-probe(RETRIEVE, ROWS, torch.tensor([1, 3]))
 
 
 @misconception(
@@ -596,3 +591,359 @@ def retrieve_in_place(representations, queries, k=5, farthest=False, _right=retr
     found = _right(representations, queries, k, farthest)
     representations[queries] = np.inf
     return found
+
+
+# What tells these mistakes apart. Solvers, signs and scales, random starts and the order of equal rows are free.
+
+ATOL = 1e-3  # float32 leaves 1e-6; rows of other images are off by 1e-2 or more
+
+
+def _as_tensor(value):
+    """A number array as a tensor; everything else by its type."""
+    return torch.as_tensor(value) if isinstance(value, torch.Tensor | np.ndarray) else type(value).__name__
+
+
+# Representations
+
+NETWORK = {"features": 3, "dim": 4, "seed": 1, "batch_norm": True}
+IMAGES = torch.randint(0, 256, (7, 32, 32, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+IMAGES = (IMAGES * torch.linspace(0.3, 1, 7).view(7, 1, 1, 1)).to(torch.uint8)  # of different brightness
+MEAN, STD = torch.tensor([0.4914, 0.4822, 0.4465]), torch.tensor([0.247, 0.243, 0.261])
+
+
+@observer(EXTRACT)
+def observe_extraction(student):
+    equal = attempt(_extract, student, IMAGES[:1].repeat(4, 1, 1, 1), True)
+    drawn = isinstance(equal, dict) and _spread(equal["representations"]) > ATOL
+    # Not 7 in batches in train mode: the last one is a single image.
+    runs = {"at once": (True, None), "in batches": (False, 3)}
+    return {"drawn": drawn} | {name: attempt(_extracted, student, drawn, *run) for name, run in runs.items()}
+
+
+def _extract(student, images, training: bool, batch_size: int | None = None) -> dict:
+    return student.run("extract", images, NETWORK, training, batch_size)
+
+
+def _spread(rows) -> float:
+    rows = _as_tensor(rows)
+    return 0.0 if isinstance(rows, str) or not len(rows) else float((rows - rows[:1]).abs().max())
+
+
+def _extracted(student, drawn: bool, training: bool, batch_size: int | None) -> dict:
+    came = _extract(student, IMAGES, training, batch_size)
+    return {
+        "rows": "drawn" if drawn else _rows(student, _as_tensor(came["representations"])),
+        "mode kept": came["modes"] == [training],
+        "unchanged": all(map(torch.equal, came["before"], came["after"])),
+        "gradients": came["attached"],
+        "trainable": came["trainable"],
+        "seed set": came["reseeded"],
+    }
+
+
+def _rows(student, found):
+    """Which images the rows are of, and in which way; the rows, where they are of none."""
+    if isinstance(found, str) or found.dim() != 2:
+        return found
+    if found.shape[1] != NETWORK["features"]:
+        return "another width" if len(found) == len(IMAGES) else list(found.shape)
+    for name, expected in _representations(student):
+        near = (found[:, None] - expected).abs().amax(dim=2) < ATOL  # (rows, images)
+        if near.any(dim=1).all():
+            which = near.long().argmax(dim=1).tolist()
+            return [name, sorted(which), "in order" if which == sorted(which) else "in another order"]
+    return found
+
+
+def _representations(student):
+    """Ways to represent the images, by name. The submission's own `normalize` is judged elsewhere."""
+    scaled = (IMAGES.double() / 255).permute(0, 3, 1, 2).float()
+    mean, std = MEAN.view(3, 1, 1), STD.view(3, 1, 1)
+    encoder, _ = networks.pair(**NETWORK)
+    with torch.no_grad():
+        right = encoder.eval()((scaled - mean) / std)
+        yield "right", right
+        yield "right", encoder(_as_tensor(student.warmup.normalize(IMAGES)))
+        yield "not normalized", encoder(scaled)
+        yield "not divided", encoder(255 * scaled)
+        yield "normalized twice", encoder(((scaled - mean) / std - mean) / std)
+        for correction in (0, 1):
+            yield "standardized", (right - right.mean(dim=0)) / right.std(dim=0, correction=correction)
+        yield "train mode", encoder.train()((scaled - mean) / std)
+
+
+# Maps
+
+
+@observer(MAP)
+def observe_map(student):
+    few = torch.tensor([[0.0, 1.0, 2.0], [4.0, 0.5, 1.0], [-3.0, 2.0, 0.0], [1.0, -5.0, 3.0], [2.0, 2.5, -1.0]])
+    runs = {method: attempt(student.run, "project", few, method, 3) for method in ("pca", "tsne")}
+    done = [each for each in runs.values() if isinstance(each, dict)]
+    return {
+        "components": attempt(_components, student),
+        "another method": _outcome(attempt(student.evaluation.project_2d, few, method="mds")),
+        "raised": {method: came for method, came in runs.items() if not isinstance(came, dict)},
+        "repeated": all(_agree(*each["maps"]) for each in done),
+        "generators left alone": all(each["generators_left_alone"] for each in done),
+    }
+
+
+def _outcome(value):
+    return "a value" if isinstance(value, torch.Tensor | np.ndarray) else value
+
+
+def _agree(first, again) -> bool:
+    first, again = _as_tensor(first), _as_tensor(again)
+    if isinstance(first, str) or isinstance(again, str) or first.shape != again.shape:
+        return False
+    return torch.allclose(first, again, rtol=ATOL, atol=ATOL)
+
+
+def _components(student) -> list[str]:
+    """What the two columns of a map by PCA are, up to sign, scale and shift."""
+    generator = torch.Generator().manual_seed(2)
+    turn = torch.linalg.qr(torch.randn(4, 4, generator=generator))[0]
+    stretched = torch.randn(30, 4, generator=generator) * torch.tensor([5.0, 2.0, 0.5, 0.2])
+    x = stretched @ turn + torch.tensor([3.0, -1.0, 2.0, 5.0])
+    found = _as_tensor(student.evaluation.project_2d(x, method="pca"))
+    if isinstance(found, str) or found.shape != (30, 2):
+        return ["other shapes"]
+    options = {f"component {i + 1}": each for i, each in enumerate(_directions(x - x.mean(dim=0)))}
+    options |= {f"not centered {i + 1}": each for i, each in enumerate(_directions(x))}
+    options |= {f"column {i + 1}": each for i, each in enumerate(x.T)}
+    names = []
+    for column in found.T:
+        names.append(next((name for name, each in options.items() if _correlation(column, each) > 0.999), "other"))
+    return sorted(names) if set(names) == {"component 3", "component 4"} else names  # the smallest in either order
+
+
+def _directions(x: torch.Tensor) -> torch.Tensor:
+    """What the rows are along the singular vectors, one vector each."""
+    return torch.linalg.svd(x, full_matrices=False)[2] @ x.T
+
+
+def _correlation(a: torch.Tensor, b: torch.Tensor) -> float:
+    return float(torch.corrcoef(torch.stack([a.double(), b.double()]))[0, 1].abs())
+
+
+# The probe
+
+CENTERS = torch.tensor([[2.0, 0.0, 0.0], [-2.0, 1.0, 0.0], [0.0, -2.0, 1.5], [0.0, 2.0, -1.5]])
+WIDE = CENTERS.repeat(1, 400)  # the same in many dimensions: a few small steps will do there
+LABELS = torch.tensor([3, 7, 19, 40])
+TRAIN = torch.tensor([2, 0, 3, 1]).repeat(10)  # the clusters of the training rows; sorted would be another order
+TEST = torch.tensor([1, 0, 3, 2])[TRAIN]  # test row i is never of the cluster of training row i
+
+
+@observer(PROBE)
+def observe_probe(student):
+    probe = student.evaluation.linear_probe
+    labels = attempt(_predicted, probe, CENTERS, TEST)
+    facts = {"labels": labels, "as many as training rows": attempt(_as_many_as_training_rows, probe) is True}
+    if labels == "right":
+        facts["one cluster alone"] = attempt(_one_cluster_alone, probe)
+    elif _depends_on_the_start(probe, labels) and attempt(_predicted, probe, WIDE, TEST[:12]) == "right":
+        facts["labels"] = "drawn, but right in many dimensions"
+    else:
+        return facts
+    facts["many classes"] = attempt(_learns_many_classes, probe)
+    if labels == "right" and not facts["many classes"]:
+        # Scores in the thousands: after a softmax no gradient is left, and each start stays what it was.
+        large = [attempt(_predicted, probe, 1e4 * CENTERS, TEST) for _ in range(3)]
+        facts["large numbers"] = "right" in large
+    return facts
+
+
+def _around(centers: torch.Tensor, clusters: torch.Tensor, spread: float, seed: int) -> torch.Tensor:
+    noise = torch.randn(len(clusters), centers.shape[1], generator=torch.Generator().manual_seed(seed))
+    return centers[clusters] + spread * noise
+
+
+def _predicted(probe, centers: torch.Tensor, clusters: torch.Tensor):
+    """Which label test rows of these clusters get; the clusters are ten spreads apart."""
+    spread = 0.1 * float(centers.abs().max())
+    found = _as_tensor(probe(_around(centers, TRAIN, spread, 3), LABELS[TRAIN], _around(centers, clusters, spread, 4)))
+    if isinstance(found, str) or found.shape != clusters.shape:
+        return found if isinstance(found, str) else "scores" if found.dim() == 2 else list(found.shape)
+    if torch.equal(found.long(), LABELS[clusters]):
+        return "right"
+    if len(found.unique()) == 1:
+        return "one label for all"
+    return [found[clusters == each].unique().tolist() for each in range(len(LABELS))]
+
+
+def _depends_on_the_start(probe, labels) -> bool:
+    """Whether other calls, with other seeds, give other labels."""
+    return any(attempt(_predicted, probe, CENTERS, TEST) != labels for _ in range(2))
+
+
+def _one_cluster_alone(probe) -> str:
+    """Scaled by their own statistics, the rows of one cluster lie all around."""
+    found = [_predicted(probe, CENTERS, TEST[TEST == each]) for each in (0, 2)]
+    if found == ["right", "right"]:
+        return "right"
+    scattered = [isinstance(each, list) and len({label for one in each for label in one}) > 2 for each in found]
+    return "scattered" if all(scattered) else "wrong"
+
+
+def _as_many_as_training_rows(probe) -> bool:
+    x = _around(CENTERS, TRAIN, 0.2, 5)
+    return len(_as_tensor(probe(x, LABELS[TRAIN], x[:12]))) == len(TRAIN)
+
+
+def _learns_many_classes(probe) -> bool:
+    """The right variants reach .9 here, a softmax too many .4."""
+    generator = torch.Generator().manual_seed(6)
+    centers, y = torch.randn(20, 16, generator=generator), torch.randint(0, 20, (1000,), generator=generator)
+    x = _around(centers, y, 1.0, 7)
+    found = _as_tensor(probe(x[:800], y[:800], x[800:]))
+    return not isinstance(found, str) and found.shape == (200,) and bool((found == y[800:]).double().mean() > 0.55)
+
+
+# Retrieval
+
+ROWS = torch.randn(10, 3, generator=torch.Generator().manual_seed(8)) * torch.linspace(0.5, 4, 10)[:, None] + 1.5
+QUERIES = torch.tensor([4, 0, 5])
+
+
+@observer(RETRIEVE)
+def observe_retrieval(student):
+    find = student.evaluation.retrieve
+    nearest, again = (attempt(_found, find, ROWS, QUERIES, k=3) for _ in range(2))
+    if not isinstance(nearest, torch.Tensor) or not isinstance(again, torch.Tensor):
+        return {"nearest": nearest}
+    if not torch.equal(nearest, again):
+        return {"nearest": "drawn"}
+    facts = {
+        "nearest": nearest,
+        "farthest, in any order": attempt(_sorted_rows, find, ROWS, QUERIES, k=2, farthest=True),
+        "by default": attempt(_found, find, ROWS, torch.tensor([1, 3])),
+    }
+    if torch.equal(nearest.long(), _other_rows(ROWS, QUERIES, 3)):  # else what comes depends on how ties are broken
+        facts["own among equal rows"] = attempt(_own_among_equal_rows, find)
+        facts["of many"] = attempt(_among_many, find)
+    return facts
+
+
+def _other_rows(x: torch.Tensor, queries: torch.Tensor, k: int) -> torch.Tensor:
+    """The right answer, where no distances are equal."""
+    distances = torch.cdist(x[queries], x)
+    distances[torch.arange(len(queries)), queries] = torch.inf
+    return distances.topk(k, largest=False).indices
+
+
+def _found(find, *args, **options):
+    return _as_tensor(find(*args, **options))
+
+
+def _sorted_rows(find, *args, **options):
+    found = _found(find, *args, **options)
+    return found if isinstance(found, str) else found.sort(dim=-1).values
+
+
+def _own_among_equal_rows(find) -> list[bool]:
+    """Whether a query is in its own list, though rows 0, 10 and 11 are equal; near and far."""
+    queries = torch.tensor([0, 10, 11])
+    x = torch.cat([ROWS, ROWS[:1], ROWS[:1]])
+    lists = [_found(find, rows, queries, k=4, farthest=far) for rows, far in ((x, False), (x[:1].repeat(12, 1), True))]
+    return [bool((each == queries[:, None]).any()) for each in lists]
+
+
+def _among_many(find):
+    """1200 numbers: the indices, or how they count if they begin anew every so many rows."""
+    x = (torch.arange(1200) ** 2 % 1201).double()[:, None]
+    x = x + torch.linspace(0, 0.4, 1200).double()[:, None]
+    queries = torch.arange(7, 1200, 131)
+    right, found = _other_rows(x, queries, 1)[:, 0], _found(find, x, queries, k=1)
+    if isinstance(found, str) or found.shape != (len(queries), 1):
+        return found
+    if torch.equal(found[:, 0].long(), right):
+        return "right"
+    anew = any(torch.equal(found[:, 0].long(), right % size) for size in range(2, 1200))
+    return "begin anew" if anew else found
+
+
+# Combinations. Not for maps and the probe, which take too long to try them all.
+
+
+@alteration(EXTRACT, "eval mode never undone")
+def with_eval_mode_left(version):
+    def extract_representations(encoder, *args, **options):
+        found = version(encoder, *args, **options)
+        encoder.eval()
+        return found
+
+    return extract_representations
+
+
+@alteration(EXTRACT, "always train mode afterwards")
+def with_train_mode_set(version):
+    def extract_representations(encoder, *args, **options):
+        found = version(encoder, *args, **options)
+        encoder.train()
+        return found
+
+    return extract_representations
+
+
+@alteration(EXTRACT, "standardized")
+def then_standardized(version):
+    def extract_representations(*args, **options):
+        y = version(*args, **options)
+        return (y - y.mean(dim=0)) / (y.std(dim=0) + 1e-6)
+
+    return extract_representations
+
+
+@alteration(EXTRACT, "seed set inside")
+def with_a_seed(version):
+    def extract_representations(*args, **options):
+        torch.manual_seed(0)
+        return version(*args, **options)
+
+    return extract_representations
+
+
+@alteration(EXTRACT, "gradients recorded")
+def without_no_grad(version):
+    import contextlib
+    from unittest import mock
+
+    def extract_representations(*args, **options):
+        with mock.patch("torch.no_grad", contextlib.nullcontext):
+            return version(*args, **options)
+
+    return extract_representations
+
+
+@alteration(RETRIEVE, "farthest ignored")
+def with_the_nearest_always(version):
+    return lambda representations, queries, k=5, farthest=False: version(representations, queries, k)
+
+
+@alteration(RETRIEVE, "nearest last")
+def in_reversed_order(version):
+    return lambda *args, **options: version(*args, **options).flip(1)
+
+
+@alteration(RETRIEVE, "cosine instead of ℓ2")
+def of_scaled_rows(version):
+    def retrieve(representations, *args, **options):
+        x = torch.as_tensor(representations)
+        return version(x / x.norm(dim=1, keepdim=True).clamp(min=1e-12), *args, **options)
+
+    return retrieve
+
+
+@alteration(RETRIEVE, "the first rows as queries")
+def of_the_first_rows(version):
+    def retrieve(representations, queries, *args, **options):
+        return version(representations, torch.arange(len(queries)), *args, **options)
+
+    return retrieve
+
+
+@alteration(RETRIEVE, "k not used")
+def with_five_always(version):
+    return lambda representations, queries, k=5, farthest=False: version(representations, queries, 5, farthest)
