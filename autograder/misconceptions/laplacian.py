@@ -1,17 +1,18 @@
 """Known mistakes in task 7."""
 
+import contextlib
+
 import numpy as np
 import torch
 
-from autograder.misconceptions import misconception, probe
+from autograder import expect, measure
+from autograder.diagnosis import Raised, attempt
+from autograder.misconceptions import alteration, misconception, observer
+from autograder.student import NotAttempted, StudentError
 from solutions.laplacian import F, knn_graph, laplacian_eigenmaps
 from solutions.laplacian import nearest_neighbors, normalize, random_features
 
 FEATURES, GRAPH, CODES = "laplacian.random_features", "laplacian.knn_graph", "laplacian.laplacian_eigenmaps"
-# Codes have no probes: their signs are free. The checks themselves say which eigenvectors came.
-_points = torch.randn(14, 3, generator=torch.Generator().manual_seed(7), dtype=torch.float64)
-probe(GRAPH, _points + 1.5, 3)
-probe(GRAPH, _points[:6, :2].clone(), 2)
 
 
 @misconception(
@@ -632,3 +633,330 @@ def rows_in_place(x, n_components, n_neighbors, _right=laplacian_eigenmaps):
 def symmetric_convention(x, n_components, n_neighbors, _right=laplacian_eigenmaps):
     degrees = torch.from_numpy(knn_graph(x, n_neighbors).toarray().sum(1))
     return _right(x, n_components, n_neighbors) * degrees.sqrt()[:, None]
+
+
+# Features of random weights. What shows is how they depend on the images, not their values.
+
+
+def _noise(count: int, seed: int, high: int = 256) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(0, high, (count, 32, 32, 3), dtype=torch.uint8, generator=generator)
+
+
+@observer(FEATURES)
+def observe_features(student):
+    features, images = student.laplacian.random_features, _noise(130, 1)
+    found = _features(features, images, dim=40, seed=1)
+    rows = "missing" if len(found) < 130 else "too many" if len(found) > 130 else "one an image"
+    facts = {"rows": rows, "columns": list(found.shape[1:]), "seed": _use_of_seed(student)}
+    if found.shape != (130, 40) or facts["seed"] in ("not used", "not used for the images"):  # the rest is of other draws
+        return facts
+    facts["depend on"] = _company(features, images, found)
+    if facts["depend on"] != "the image":
+        return facts
+    facts["kind"] = _linearity(features)
+    if facts["kind"] != "affine":
+        return facts
+    shares = torch.linalg.svdvals(found - found.mean(dim=0))
+    facts["directions"] = int((shares > 1e-4 * shares[0]).sum())
+    return facts | ({"field": _receptive_field(features)} if facts["directions"] == 40 else {})
+
+
+def _features(features, images: torch.Tensor, **options) -> torch.Tensor:
+    return expect.as_tensor(features(images, **options), "random_features(...)").double()
+
+
+def _use_of_seed(student) -> str:
+    """What two calls with one seed give (the scenario `twice`), for noise and for an image that augmentations leave alone."""
+    both = torch.cat([torch.zeros(1, 32, 32, 3, dtype=torch.uint8), _noise(10, 2)])
+    came = student.run("twice", FEATURES, both, dim=6, seed=3)
+    first, again = (expect.as_tensor(each, "random_features(...)").double() for each in came["values"])
+    slack = 1e-3 * float((first[1:] - first[0]).abs().mean())
+    black, noise = ((a - b).abs().max() <= slack for a, b in ((first[0], again[0]), (first[1:], again[1:])))
+    if not (black and noise):
+        return "not used for the images" if black else "not used"
+    other = expect.as_tensor(student.laplacian.random_features(both, dim=6, seed=4), "random_features(...)").double()
+    if other.shape == first.shape and (other - first).abs().max() <= slack:
+        return "always the same"
+    return "used" if came["generators_left_alone"] else "set globally"
+
+
+def _company(features, images: torch.Tensor, found: torch.Tensor) -> str:
+    """What else than the image its features depend on: the others in the batch, or its place among them."""
+    if found.mean(dim=0).abs().max() < 1e-3 and (found.std(dim=0) - 1).abs().max() < 0.02:
+        return "mean and deviation of all"
+    slack = 1e-3 * float(found.std(dim=0).mean())
+    for name, rows in (("the others", [2, 1]), ("the place", [129, 128])):
+        part = _features(features, images[rows], dim=40, seed=1)
+        if part.shape != (2, 40) or not (part - found[rows]).abs().max() <= slack:
+            return f"{name}, blind to contrast" if _is_blind_to_contrast(features) else name
+    return "the image"
+
+
+def _is_blind_to_contrast(features) -> bool:
+    """Whether an image alone gives what it gives at twice the contrast: so does a norm over all places and images."""
+    faint = _noise(1, 3, 120)
+    f, twice = (_features(features, each, dim=40, seed=1) for each in (faint, 2 * faint))
+    return bool(f.norm() > 0 and (f - twice).norm() < 0.02 * f.norm())
+
+
+def _linearity(features) -> str:
+    """What kind of function of the pixels the features are."""
+    a, b, flat = _noise(1, 10, 100), _noise(1, 20, 100), torch.full((1, 32, 32, 3), 50, dtype=torch.uint8)
+    shades = torch.arange(208, 232, dtype=torch.uint8).view(-1, 1, 1, 1).expand(-1, 32, 32, 3)
+    f = _features(features, torch.cat([torch.zeros_like(flat), a, b, a + b, flat, a + flat, shades]), dim=32, seed=2)
+    if _adds_up(f):
+        return "affine"
+    inner = f[:, f.abs().amax(dim=0) < 0.98]
+    if inner.numel() and _adds_up(inner.atanh()):
+        return "tanh of affine"
+    if f.min() >= 0:
+        return "not negative"
+    if (f.norm(dim=1) - 1).abs().max() < 1e-3:
+        return "of length 1"
+    # A largest value stays in its place when all values rise alike; what a ReLU lets through is another set then.
+    if _adds_up(f[[0, 1, 4, 5]]):
+        return "affine in the brightness"
+    bends = f[6:].diff(n=2, dim=0).norm(dim=1) / (f[-1] - f[6]).norm()  # 4e-6 where it is straight, 3e-4 for a GELU or tanh
+    return "in straight pieces" if float((bends < 3e-5).double().mean()) > 0.3 else "curved"
+
+
+def _adds_up(f: torch.Tensor) -> bool:
+    """Whether features of 0, a, b and a + b (the first four rows) are those of an affine function."""
+    return bool((f[3] - f[1] - f[2] + f[0]).norm() < 2e-3 * (f[1] - f[0]).norm())
+
+
+INNER = [(15, 15), (16, 16), (15, 17), (17, 14), (14, 16), (16, 13), (13, 15), (18, 16)]
+THIRD = [(10, column) for column in (6, 11, 16, 21, 26)]  # at the border, where rows are read as channels
+
+
+def _ring(distance: int) -> list[tuple[int, int]]:
+    """Twelve pixels at this distance from the border, three at each side."""
+    far = 31 - distance
+    return [(row, each) for each in (12, 16, 19) for row in (distance, far)] + [(each, column) for each in (13, 15, 18) for column in (distance, far)]
+
+
+def _receptive_field(features) -> str:
+    """What a pixel weighs at the border and four pixels away from it, relative to an inner one.
+
+    Logarithms, smallest to largest of 4 draws: four 5 × 5 convolutions -6.6 to -6.4 and -2.2 to -2.0 (of positive
+    weights -10.7 and -3.2), three of them -4.9 to -4.7 and -1.3, 3 × 3 kernels -4.5 to -4.2 and -.5 to -.4,
+    padding -1 and -.1.
+    """
+    pixels = [*INNER, *_ring(0), *_ring(4), *THIRD]
+    images = torch.full((1 + len(pixels), 32, 32, 3), 128, dtype=torch.uint8)
+    for image, (row, column) in zip(images[1:], pixels):
+        image[row, column] = 228
+    f = _features(features, images, dim=256, seed=3)
+    inner, border, fourth, third = (each.mean() for each in (f[1:] - f[0]).square().sum(dim=1).split([8, 12, 12, 5]))
+    border, fourth, third = (float((each / inner).log()) for each in (border, fourth, third))
+    if third < -3:
+        return "rows read as channels"
+    if border > -1.5:
+        return "padded"
+    if border < -5.6 and fourth < -1.7:
+        return "17 pixels"
+    if -5.4 < border < -4.4 and -1.6 < fourth < -1.0:
+        return "13 pixels"
+    return "9 pixels" if -4.9 < border < -3.8 and -0.75 < fourth < -0.2 else "other"
+
+
+# Graphs. Their weights are free, and so is how they are made symmetric: what counts is who is joined.
+
+POINTS = torch.randn(14, 3, generator=torch.Generator().manual_seed(7), dtype=torch.float64) + 1.5
+FLAT = POINTS[:6, :2].clone()
+TWICE = torch.tensor([[0.0, 0.0], [0.0, 0.0], [2.0, 1.0], [2.0, 1.0], [5.0, 0.5], [5.0, 0.5]])
+
+
+@observer(GRAPH)
+def observe_graph(student):
+    graph = student.laplacian.knn_graph
+    return {
+        "of 14 rows": _joined(attempt(graph, POINTS, 3), POINTS),
+        "of 6 rows": _joined(attempt(graph, FLAT, 2), FLAT),
+        "of rows that stand twice": _joined(attempt(graph, TWICE, 1), TWICE),
+    }
+
+
+def _joined(value, x: torch.Tensor) -> dict | Raised:
+    """Who is joined, and whether by affinities: larger where rows are closer, or all alike."""
+    if isinstance(value, Raised):
+        return value
+    w = expect.matrix(value, (len(x), len(x)), what="knn_graph(...)").double()
+    facts = {"edges": (w != 0).double(), "negative": bool((w < 0).any()), "symmetric": bool((w - w.T).abs().max() <= 1e-5 * w.abs().max())}
+    edges = (w != 0).fill_diagonal_(False)
+    values, distances = w[edges], torch.cdist(x.double(), x.double())[edges]
+    if len(values) > 2 and values.std() > 1e-6 * values.abs().mean() and distances.std() > 0:
+        r = float(torch.corrcoef(torch.stack([values, distances]))[0, 1])  # averages of ones and zeros have some
+        facts["weights"] = "as distances" if r > 0.99 else "as negative distances" if r < -0.9999 else "free"
+    return {"weights": "free"} | facts
+
+
+# Codes. Signs, scales and, within the handout's freedom, the graph are free: which eigenvectors of which problem came?
+
+CLOUD = torch.randn(15, 3, generator=torch.Generator().manual_seed(12), dtype=torch.float64)
+CLOUD = CLOUD * torch.linspace(0.4, 1.6, 15)[:, None]  # so that degrees differ
+N_COMPONENTS = 6
+
+
+@observer(CODES)
+def observe_codes(student):
+    eigenmaps = student.laplacian.laplacian_eigenmaps
+    facts = {"as many columns as rows": _refused(eigenmaps, CLOUD[:6], n_components=6, n_neighbors=3)}
+    for n in (4, 6):
+        found = _which(attempt(eigenmaps, CLOUD, n_components=N_COMPONENTS, n_neighbors=n), _graphs(student, n))
+        facts[f"n = {n}"] = found
+    both = [found for found in (facts["n = 4"], facts["n = 6"]) if isinstance(found, dict)]
+    graphs, choices = ({found[key] for found in both} for key in ("graph", "which"))
+    for found in both:
+        if len(graphs) == 1 and found["graph"].endswith(" neighbors"):
+            found["graph"] = "of always as many neighbors"
+        if "in no order" in choices:  # of some graphs, this order may be one by chance
+            found["which"] = "in no order"
+    return facts
+
+
+def _refused(call, *args, **kwargs) -> str | Raised:
+    try:
+        call(*args, **kwargs)
+    except StudentError as error:
+        return "ValueError" if isinstance(error, ValueError) else Raised(error.type_name)
+    return "accepted"
+
+
+def _graphs(student, n: int) -> dict[str, list[torch.Tensor]]:
+    """The affinities that codes may come from: as asked (the submission's own, or scikit-learn's, which counts a row as
+    its own first neighbor), and others."""
+    distances = torch.cdist(CLOUD, CLOUD)
+    order = distances.clone().fill_diagonal_(-1.0).argsort(dim=1)[:, 1:]
+    nearest = {count: torch.zeros(15, 15, dtype=torch.float64).scatter_(1, order[:, :count], 1.0) for count in range(2, 15)}
+    graphs = {"as asked": [*_own_graph(student, n), nearest[n], nearest[n - 1]]}
+    graphs |= {f"of {count} neighbors": [nearest[count]] for count in range(2, 15) if count not in (n, n - 1)}
+    graphs["of distances"] = [nearest[count] * distances for count in (n, n - 1)]
+    kernels = [torch.exp(-distances.square() * gamma) for gamma in (1 / 3, 0.5, 1.0)]
+    graphs["of all pairs"] = [w.clone().fill_diagonal_(diagonal) for w in kernels for diagonal in (0.0, 1.0)]
+    symmetric = {name: [both for w in each for both in (torch.maximum(w, w.T), (w + w.T) / 2)] for name, each in graphs.items()}
+    return {name: [w for w in each if measure.usable(w)] for name, each in symmetric.items()}
+
+
+def _own_graph(student, n: int) -> list[torch.Tensor]:
+    """The submission's own W, in a list that is empty where there is none of use."""
+    with contextlib.suppress(StudentError, NotAttempted, expect.Mismatch):
+        return [expect.matrix(student.laplacian.knn_graph(CLOUD, n), (15, 15)).double()]
+    return []
+
+
+def _problems(w: torch.Tensor) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
+    """Symmetric matrices whose eigenvectors, the smallest first, may have come, and what the codes are to be multiplied with."""
+    degrees, one = w.sum(dim=1), torch.ones(len(w), dtype=torch.float64)
+    normalized = torch.eye(len(w)) - w / (degrees * degrees[:, None]).sqrt()
+    problems = {f"D^{p:g} y": (normalized, degrees ** (0.5 - p)) for p in (0, 0.5, 1, -0.5)}
+    problems |= {"without degrees": (degrees.diag() - w, one), "of W": (-w, one)}
+    walk = torch.eye(len(w)) - w / degrees[:, None]
+    halves = {"lower": walk.tril(), "upper": walk.triu()}
+    return problems | {f"{name} half": (half + half.T - half.diag().diag(), one) for name, half in halves.items()}
+
+
+def _which(codes, graphs: dict[str, list[torch.Tensor]]) -> dict | Raised:
+    """Of which graph and problem the codes are eigenvectors, and of which eigenvalues."""
+    if isinstance(codes, Raised):
+        return codes
+    codes = expect.as_tensor(codes, "codes").double()
+    found = {"columns": list(codes.shape), "graph": "none", "problem": "none", "which": "none"}
+    if codes.dim() != 2 or len(codes) != len(CLOUD) or not codes.isfinite().all():
+        return found
+    for graph, candidates in graphs.items():
+        for w in candidates:
+            for problem, (matrix, factor) in _problems(w).items():
+                numbers = _numbers(codes * factor[:, None], matrix)
+                if numbers is not None:
+                    return found | {"graph": graph, "problem": problem, "which": _choice(numbers, matrix)}
+            if _are_rows(codes, w):
+                return found | {"graph": graph, "which": "rows"}
+    return found
+
+
+def _numbers(u: torch.Tensor, matrix: torch.Tensor) -> list[int] | None:
+    """Of each column of u, the number of its eigenvalue, 0 for the smallest; None where one of them is no eigenvector."""
+    u = u / u.norm(dim=0)
+    values = (u * (matrix @ u)).sum(dim=0)
+    off = (matrix @ u - values * u).norm(dim=0)
+    if not (off < measure.RESIDUAL * matrix.norm() / len(matrix) ** 0.5).all():
+        return None
+    return (torch.linalg.eigvalsh(matrix)[:, None] - values).abs().argmin(dim=0).tolist()
+
+
+def _choice(numbers: list[int], matrix: torch.Tensor) -> str:
+    count, most = len(numbers), len(matrix) - 1
+    by_size = (1 - torch.linalg.eigvalsh(matrix)).abs().argsort(descending=True).tolist()
+    names = {
+        "the smallest": range(1, count + 1), "the trivial one and the smallest": range(count),
+        "the smallest but one": range(2, count + 2), "the smallest, backward": range(count, 0, -1),
+        "the largest": range(most, most - count, -1), "the largest in absolute value": by_size[1 : count + 1],
+    }  # fmt: skip
+    found = [name for name, each in names.items() if list(each) == numbers]
+    steps = torch.tensor(numbers).diff()
+    return found[0] if found else str(numbers) if (steps > 0).all() or (steps < 0).all() else "in no order"
+
+
+def _are_rows(codes: torch.Tensor, w: torch.Tensor) -> bool:
+    """Whether rows of the matrix of eigenvectors came, whatever their signs."""
+    root, count = w.sum(dim=1).sqrt(), codes.shape[1]
+    u = torch.linalg.eigh(_problems(w)["D^0 y"][0])[1]
+    options = [each[first : first + count].T.abs() for each in (u, u / root[:, None]) for first in (0, 1)]
+    return any(each.shape == codes.shape and (codes.abs() / codes.norm() - each / each.norm()).norm() < 1e-2 for each in options)
+
+
+# Combinations
+
+
+@alteration(GRAPH, "self-loops")
+def then_self_loops(version):
+    def knn_graph(x, n_neighbors):
+        from scipy.sparse import eye_array
+
+        return version(x, n_neighbors) + eye_array(len(x))
+
+    return knn_graph
+
+
+@alteration(GRAPH, "distances as affinities")
+def then_distances(version):
+    def knn_graph(x, n_neighbors):
+        x = torch.as_tensor(x).double()
+        return version(x, n_neighbors).multiply(torch.cdist(x, x).numpy()).tocsr()
+
+    return knn_graph
+
+
+@alteration(GRAPH, "negative distances as affinities")
+def then_negative_distances(version):
+    def knn_graph(x, n_neighbors):
+        x = torch.as_tensor(x).double()
+        return version(x, n_neighbors).multiply(-torch.cdist(x, x).numpy()).tocsr()
+
+    return knn_graph
+
+
+@alteration(CODES, "order reversed")
+def then_descending(version):
+    return lambda x, n_components, n_neighbors: torch.as_tensor(version(x, n_components, n_neighbors)).flip(1)
+
+
+@alteration(CODES, "D^½ y instead of y")
+def then_symmetric_convention(version):
+    def laplacian_eigenmaps(x, n_components, n_neighbors):
+        degrees = torch.from_numpy(knn_graph(x, n_neighbors).toarray().sum(1))
+        return torch.as_tensor(version(x, n_components, n_neighbors)) * degrees.sqrt()[:, None]
+
+    return laplacian_eigenmaps
+
+
+@alteration(CODES, "number of neighbors not used")
+def then_fixed_neighbors(version):
+    return lambda x, n_components, n_neighbors: version(x, n_components, min(7, len(x) - 1))
+
+
+@alteration(CODES, "as many components as rows not refused")
+def then_too_many_let_pass(version):
+    return lambda x, n_components, n_neighbors: version(x, min(n_components, len(x) - 1), n_neighbors)
