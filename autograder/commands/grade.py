@@ -59,6 +59,9 @@ def run(options, console: Console) -> int:
             for number, (path, name) in enumerate(names.items(), start=1):
                 console.rule(Text(f"{number} of {len(names)}: {report.clean(name)}"), align="left")
                 session.grade(path, name)
+                if session.is_broken():
+                    session.say(f"The grader fails on its own reference, too: stopped after {number} of {len(names)} submissions.")
+                    break
         finally:
             session.save_scores()
     if options.json:
@@ -109,6 +112,7 @@ class Session:
         self.receipt = receipt.of_grading(part, full, confinement)
         self.reports: list[report.Report] = []
         self.changes: dict[str, list[reuse.Change]] = {}  # by submission, for those that were graded again
+        self.failed_by_reference: set[str] | None = None  # items at which the grader fails whoever is graded
 
     def say(self, text: str) -> None:
         self.console.print(text, markup=False, soft_wrap=True)
@@ -177,6 +181,18 @@ class Session:
         except Exception as error:
             self.say(report.clean(f"The grader failed on {path}: {type(error).__name__}: {error}").replace("\n", " "))
             return grading.faulted(path.name, self.part, self.confinement, error)
+
+    def is_broken(self) -> bool:
+        """Whether the grader failed on the last submission, at an item that its own reference does not pass either.
+
+        Then it would fail on everybody. A fault that only one submission brings about must not stop the others' grading.
+        """
+        faults = {item.id for item in self.reports[-1].items() if item.verdict == "grader_fault"}
+        if faults and self.failed_by_reference is None:
+            self.say("The grader failed; trying it on the reference ...")
+            own = grading.grade(receipt.PROJECT / "solutions", self.part, self.full, self.confinement)
+            self.failed_by_reference = {item.id for item in own.items() if item.verdict != "passed"}
+        return bool(faults) and bool(faults & self.failed_by_reference)
 
     def save_scores(self) -> None:
         """scores.csv, of all reports in the folder."""
