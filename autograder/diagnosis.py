@@ -179,12 +179,13 @@ def facts_of(target: str, *entries: Entry) -> dict:
 @contextlib.contextmanager
 def _contained():
     """What a mistake changes in PyTorch, or warns of, stays inside: here it runs in the grader's own process."""
-    threads = torch.get_num_threads()
+    threads, dtype = torch.get_num_threads(), torch.get_default_dtype()
     try:
         with warnings.catch_warnings(action="ignore"):
             yield
     finally:
         torch.set_num_threads(threads)
+        torch.set_default_dtype(dtype)
 
 
 @functools.cache

@@ -2,7 +2,7 @@
 import torch
 import torch.nn.functional as F
 
-from autograder.misconceptions import alteration, freedom, misconception, probe, probe_gradient
+from autograder.misconceptions import alteration, freedom, misconception, observer, probe, probe_gradient
 from solutions.vicreg import VICRegTerms, covariance_loss, invariance_loss, variance_loss
 
 # The invariance term
@@ -265,6 +265,15 @@ def without_gradient(z, gamma=1.0, eps=1e-4):
 def in_place(z, gamma=1.0, eps=1e-4):
     z -= z.mean(dim=0)
     return F.relu(gamma - torch.sqrt(z.var(dim=0) + eps)).mean()
+
+
+@misconception(
+    "vicreg.variance_loss",
+    "float32 whatever comes in",
+    "Your result is float32 also for float64 embeddings. Look for a conversion, or for a tensor that you make without a dtype.",
+)
+def always_float32(z, gamma=1.0, eps=1e-4):
+    return F.relu(gamma - torch.sqrt(z.float().var(dim=0) + eps)).mean()
 
 
 # The covariance term
@@ -656,6 +665,11 @@ probe("vicreg.vicreg_loss", _wide, _wide_b, inv_weight=2.0, var_weight=3.0, cov_
 for _name, _inputs in (("invariance_loss", (_tall, _tall_b)), ("variance_loss", (_tall,)), ("covariance_loss", (_tall,))):
     probe_gradient(f"vicreg.{_name}", *_inputs, wrt=tuple(range(len(_inputs))))
 probe_gradient("vicreg.vicreg_loss", _tall, _tall_b, wrt=(0, 1), output="total")
+
+
+@observer("vicreg.variance_loss")
+def observe_dtype(student):
+    return str(student.vicreg.variance_loss(_tall).dtype)
 
 
 # The same mistakes as changes of any version, for two of them together

@@ -158,6 +158,18 @@ def own_statistics(images):
     return (unit - mean) / std
 
 
+@misconception(
+    "warmup.normalize",
+    "default dtype changed",
+    "You set PyTorch's default dtype, which holds for everything that runs after you. Give a dtype to the tensors that you "
+    "make instead.",
+)
+def default_dtype_changed(images):
+    torch.set_default_dtype(torch.float64)
+    unit = torch.as_tensor(images).permute(0, 3, 1, 2).double() / 255
+    return ((unit - torch.tensor(CIFAR_MEAN).view(3, 1, 1)) / torch.tensor(CIFAR_STD).view(3, 1, 1)).float()
+
+
 _pixels = torch.randint(0, 256, (2, 3, 5, 3), generator=torch.Generator().manual_seed(2022), dtype=torch.uint8)
 probe("warmup.normalize", _pixels)
 probe("warmup.normalize", _pixels[:1, :2, :2].clone())

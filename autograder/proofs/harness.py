@@ -166,10 +166,11 @@ def run_checks(package: str, task: str, stop: bool = False) -> dict[str, BaseExc
 
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
-    """Tiny tensors gain nothing from more threads."""
-    threads = torch.get_num_threads()
+    """Tiny tensors gain nothing from more threads. What a mistake sets for all of PyTorch ends here, too."""
+    threads, dtype = torch.get_num_threads(), torch.get_default_dtype()
     torch.set_num_threads(1)
     try:
         yield
     finally:
         torch.set_num_threads(threads)
+        torch.set_default_dtype(dtype)

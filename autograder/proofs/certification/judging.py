@@ -13,6 +13,7 @@ import functools
 import hashlib
 import itertools
 import json
+import random
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -49,9 +50,9 @@ class Outcome:
         """The items of other tasks that are lost, other than by being blocked."""
         return [item for item in self.failed() if full_rubric().task_of(item).id != task_of(self.target)]
 
-    def caught(self) -> bool:
-        """By a hidden item; a convention is told, by the public item that is about conventions."""
-        return bool(self.failed() if self.convention else self.failed("hidden"))
+    def caught(self, visibility: str | None = None) -> bool:
+        """By an item of this visibility; a convention is told, by the public item that is about conventions."""
+        return bool(self.failed(None if self.convention else visibility))
 
     def rightly_named(self) -> bool:
         return any(names == [self.name] for names in self.named.values())
@@ -138,6 +139,8 @@ def check_of(item: str) -> harness.Check:
 
 # Two mistakes at once
 
+MOST_PAIRS = 100  # of one function: where networks are trained, one takes seconds
+
 # Two mistakes that together are a third: (function, the two) -> its name. Which of them was made cannot be seen.
 TOGETHER = {
     ("vicreg.invariance_loss", frozenset({"summed over the columns", "not averaged over the batch"})): "sum instead of mean",
@@ -172,12 +175,14 @@ class Pair:
 
 
 def pairs(top: str) -> list[Pair]:
-    """All pairs that meet in this function."""
+    """The pairs that meet in this function, or as many of them as can be diagnosed in minutes, drawn with a fixed seed."""
     own = misconceptions.entries(top)
     helpers = [misconceptions.entries(helper) for helper in diagnosis.functions_called(top)]
     found = [(a, b) for entries in helpers for a in own for b in entries]
     found += [both for one, other in itertools.combinations(helpers, 2) for both in itertools.product(one, other)]
-    return [Pair(top, *each) for each in found + diagnosis.pairs_within(top)]
+    found += diagnosis.pairs_within(top)
+    chosen = random.Random(top).sample(found, MOST_PAIRS) if len(found) > MOST_PAIRS else found
+    return [Pair(top, *each) for each in chosen]
 
 
 # Which items can change?
