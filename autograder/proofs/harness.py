@@ -138,6 +138,11 @@ def run_check(check: Check, package: str, shared: dict | None = None) -> tuple[B
     `shared` is what the checks of one submission have in common; nothing, where it is left out.
     """
     shared = {} if shared is None else shared
+    with one_thread():  # the next check has a fresh worker when it grades
+        return _run_cases(check, package, shared)
+
+
+def _run_cases(check: Check, package: str, shared: dict) -> tuple[BaseException | None, Student]:
     for case in check.cases:
         student = Student(LocalChannel(package), seed=check.item)
         trusted = reference("reference/" + check.item, trusted=True)

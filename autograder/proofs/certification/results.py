@@ -140,10 +140,11 @@ def table(results: dict[str, dict]) -> str:
     return "\n".join(lines)
 
 
+OPEN = {"mistake": "mistakes", "variant": "right variants", "pairs": f"groups of up to {PAIRS_AT_ONCE} pairs"}
 PAGE = """# Certification: known mistakes and right variants, put to the checks
 
 Made by `python -m autograder certify --write`; the results stand in [certification/results.json](certification/results.json),
-and the tests hold that they cover every entry that there is.
+and the tests hold that they cover every known mistake. {open}
 
 - A **mistake** (`autograder/misconceptions/`) is put into the reference in place of the right function. It is *caught* when
   an item fails (*by a hidden item*: one whose inputs students cannot see; another convention is told by a public item), *charged elsewhere* when an item
@@ -173,4 +174,7 @@ def write_page(path: Path, results: dict[str, dict]) -> None:
 
 def page(results: dict[str, dict]) -> str:
     told = "\n".join(f"- {fault}" for fault in faults(results)) or "Nothing."
-    return PAGE.format(table=table(results), faults=told, most=judging.MOST_PAIRS)
+    left = collections.Counter(job.kind for job in work() if job.key not in results)
+    missing = [f"{left[kind]} {words}" for kind, words in OPEN.items() if left[kind]]
+    still = f"Not run yet: {' and '.join(missing)}." if missing else "Nothing is left to be run."
+    return PAGE.format(table=table(results), faults=told, most=judging.MOST_PAIRS, open=still)
