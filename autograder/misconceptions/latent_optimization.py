@@ -3,7 +3,9 @@
 import numpy as np
 import torch
 
-from autograder.misconceptions import misconception
+from autograder import expect
+from autograder.diagnosis import Raised, attempt
+from autograder.misconceptions import misconception, observer
 from solutions.latent_optimization import (
     _own_draws,
     _shared_by_views,
@@ -335,3 +337,141 @@ def divided_by_zero(images, dim=16, steps=200, seed=0):
     with _own_draws(seed):
         codes = torch.zeros(len(images), dim)
         return (codes - codes.mean(dim=0)) / codes.std(dim=0)
+
+
+# Facts. Which repair was chosen is free, so that nothing is said about the content of codes, but for the start: only whose
+# code an image moves, and how far. That codes learn from other images' views does not show here, and is not named.
+
+ROWS = 34  # more than a batch of 32, and no multiple of the usual smaller ones
+_generator = torch.Generator().manual_seed(10)
+_fine = torch.randint(-40, 41, (32, 32, 3), generator=_generator)
+TEXTURED = torch.rand(40, generator=_generator) < 0.5
+LEVEL = torch.randint(0, 4, (40,), generator=_generator)
+# A level for each, and the same texture in half of them: whatever is linear in the pixels is linear in these two.
+START = (100 + 20 * LEVEL.view(-1, 1, 1, 1) + TEXTURED.view(-1, 1, 1, 1) * _fine).to(torch.uint8)
+NOISE = torch.randint(0, 256, (ROWS, 32, 32, 3), generator=_generator).to(torch.uint8)
+SMOOTH = torch.linspace(60, 200, 12).view(12, 1, 1, 1) + torch.linspace(-30, 30, 32).view(32, 1, 1) * torch.ones(32, 3)
+SMOOTH = SMOOTH.to(torch.uint8)
+FEW = torch.where(torch.arange(12).view(-1, 1, 1, 1) % 2 == 0, NOISE[:12], SMOOTH)
+
+
+@observer(TARGET)
+def observe_latents(student):
+    optimize = student.latent_optimization.optimize_latents
+    two = _form(attempt(optimize, NOISE[:2], dim=5, steps=10), 2)
+    if two in ("a singular matrix", "not finite"):
+        return {"two images": two}
+    found = attempt(optimize, NOISE, dim=5, steps=2, seed=1)
+    facts = {"form": _form(found, ROWS)}
+    if facts["form"] == "other columns":
+        fewer = attempt(optimize, NOISE, dim=3, steps=0, seed=1)
+        facts["form"] = "as many columns for any dim" if getattr(fewer, "shape", None) == found.shape else "other columns"
+    if facts["form"] != "one row an image":
+        return facts
+    facts["start"] = _start(optimize)
+    if facts["start"] == "few directions of the pixels":
+        return facts
+    if TARGET not in student.mutated:  # else the second call has other images
+        facts["seed"] = _use_of_seed(student)
+        if facts["seed"] in ("not used", "not used for views"):  # the rest is of other draws
+            return facts
+    facts["still"] = _still(_codes(optimize, NOISE, dim=5, steps=0), expect.as_tensor(found, "codes").double())
+    if facts["still"] == "all" and facts["start"] != "random":
+        return facts | {"start": "tells the images"}
+    return facts | (_moves(optimize) if facts["still"] == "none" else {})
+
+
+def _moves(optimize) -> dict:
+    """How far codes move in 20 steps, and whose code an image moves."""
+    start, later = (_codes(optimize, FEW, dim=4, steps=steps) for steps in (0, 20))
+    deviation = start.std(dim=0).mean()
+    if (later - start).abs().max() < 0.015 * deviation:  # a learning rate of 1e-3 goes farther
+        return {"moved": "hardly"}
+    shares = torch.linalg.svdvals(later - later.mean(dim=0))
+    return {
+        "moved": "to one point" if later.std(dim=0).mean() < 0.2 * deviation else "far",
+        "one direction": bool(shares[1] < 1e-3 * shares[0]),
+        "an image moves": _whose(optimize, later),
+    }
+
+
+def _codes(optimize, images: torch.Tensor, **options) -> torch.Tensor:
+    return expect.as_tensor(optimize(images, **({"seed": 1} | options)), "codes").double()
+
+
+def _form(value, rows: int) -> str | Raised:
+    """Of codes of five numbers for so many images."""
+    if isinstance(value, Raised):
+        return "a singular matrix" if "LinAlgError" in value.type_name else value
+    if isinstance(value, tuple | list):
+        return f"{len(value)} parts"
+    found = expect.as_tensor(value, "codes")
+    if not found.isfinite().all():
+        return "not finite"
+    shapes = {"one row an image": (rows, 5), "two rows an image": (2 * rows, 5), "one column an image": (5, rows)}
+    for name, shape in shapes.items():
+        if found.shape == shape:
+            return name
+    if found.dim() == 2 and found.shape[1] == 5 and len(found) < rows:
+        return "rows missing"
+    return "other columns" if found.dim() == 2 and len(found) == rows else "other"
+
+
+def _use_of_seed(student) -> str | list[str]:
+    """What two calls with one seed give (the scenario `twice`), at the start and after two steps; and another seed."""
+    start, after = (student.run("twice", TARGET, NOISE[:4], dim=3, steps=steps, seed=7) for steps in (0, 2))
+    for came, name in ((start, "not used"), (after, "not used for views")):
+        first, again = (expect.as_tensor(each, "codes").double() for each in came["values"])
+        if not torch.allclose(first, again, 1e-3, 1e-3):
+            return name
+    other = _codes(student.latent_optimization.optimize_latents, NOISE[:4], dim=3, steps=0, seed=8)
+    if torch.allclose(other, expect.as_tensor(start["values"][0], "codes").double(), 1e-3, 1e-6):
+        return "always the same"
+    return sorted({str(each) for came in (start, after) for each in came["generators_changed"]})
+
+
+def _start(optimize) -> str:
+    """What codes after 0 steps tell about their images."""
+    found = _codes(optimize, START, dim=4, steps=0)
+    columns = torch.stack([TEXTURED, LEVEL, torch.ones(40)], dim=1).double()
+    if _explained(found, columns) < 0.99:
+        told = _explained(columns[:, :1], torch.nn.functional.pad(found, (0, 1), value=1.0))
+        return "tells the texture" if told > 0.6 else "random"  # by chance, .1
+    spread = found.std(dim=0)
+    if (spread > 0.02 * spread.max()).sum() < 4:
+        return "few directions of the pixels"
+    later = _codes(optimize, START, dim=4, steps=10)
+    return "linear in the pixels, and stays so" if _explained(later, columns) > 0.95 else "linear in the pixels"
+
+
+def _explained(values: torch.Tensor, columns: torch.Tensor) -> float:
+    """The share of the variance of values that is linear in the columns."""
+    left = values - columns @ torch.linalg.lstsq(columns, values, driver="gelsd").solution
+    return float(1 - left.square().sum() / (values - values.mean(dim=0)).square().sum().clamp(min=1e-30))
+
+
+def _still(before: torch.Tensor, after: torch.Tensor) -> str:
+    """Which rows do not move in two steps."""
+    still = (before - after).abs().amax(dim=1) == 0
+    if still.all() or not still.any():
+        return "all" if still.all() else "none"
+    return "the last" if torch.equal(still, still.sort().values) else "some"
+
+
+def _whose(optimize, before: torch.Tensor) -> str:
+    """Whose code another image in the place of one moves most: that of another row, where that stands out three times of four.
+
+    Some repairs let an image move all codes. That is "free", as is its own.
+    """
+    others = 0
+    for row in (2, 5, 8, 11):
+        changed = FEW.clone()
+        changed[row] = SMOOTH[row] if row % 2 == 0 else NOISE[row]
+        moved = (_codes(optimize, changed, dim=4, steps=20) - before).norm(dim=1)
+        first, second = moved.topk(2)[0].tolist()
+        if first == 0:
+            return "none"
+        if int(moved.argmax()) == row:
+            break
+        others += first > 2 * second
+    return "another's" if others >= 3 else "free"
