@@ -207,7 +207,7 @@ ITEMS = [
         LATENTS, "principal components of the pixels", "codes computed from the images at the start",
     )}),
     Item("latent_optimization.steps", (f"{LATENT}:MAX_STILL",), (LATENTS,), {"MAX_STILL": named(
-        LATENTS, "codes not optimized",
+        LATENTS, "codes not optimized", "steps ignored",
     )}),
     Item("latent_optimization.content", (f"{LATENT_HIDDEN}:MIN_DIGITS",), (LATENTS,), {"MIN_DIGITS": NOTHING_LEARNED}),
     Item("latent_optimization.spread", (f"{LATENT_HIDDEN}:MIN_SPREAD", f"{LATENT_HIDDEN}:MIN_RANK"), (LATENTS,), {

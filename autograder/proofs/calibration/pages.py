@@ -6,7 +6,7 @@ import jinja2
 
 from autograder import report
 from autograder.proofs.calibration import judging
-from autograder.proofs.calibration.items import ITEMS, Item
+from autograder.proofs.calibration.items import ITEMS
 from autograder.proofs.calibration.measuring import load
 
 HERE = Path(__file__).parent
@@ -19,23 +19,23 @@ def page_of(folder: Path) -> Path:
 
 def render(folder: Path) -> str:
     """The page for the items whose results are in the folder."""
-    stored = [(item, load(path)) for item in ITEMS if (path := folder / f"{item.id}.json").exists()]
+    found = [(item, load(path)) for item in ITEMS if (path := folder / f"{item.id}.json").exists()]
+    finished = [(item, table) for item, table in found if table["summary"]]
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(HERE), trim_blocks=True, lstrip_blocks=True, autoescape=False,
         undefined=jinja2.StrictUndefined, keep_trailing_newline=True,
     )  # fmt: skip
     environment.filters |= {"number": number, "rate": rate, "short": short}
     rows = [
-        {"id": item.id, **load_or_make(item, table), "seconds": seconds(table), "versions": table["head"]["versions"]}
-        for item, table in stored
-    ]
+        {
+            "id": item.id, **judging.summary(item, table["runs"]), "seconds": seconds(table),
+            "versions": table["head"]["versions"],
+        }
+        for item, table in finished
+    ]  # fmt: skip
     return environment.get_template("calibration.md.jinja").render(
         items=rows, folder=folder.name, wanted=judging.FALSE_REJECTS, minutes=sum(row["seconds"] for row in rows) / 60
     )
-
-
-def load_or_make(item: Item, table: dict) -> dict:
-    return table.get("summary") or judging.summary(item, table["runs"])
 
 
 def seconds(table: dict) -> float:
