@@ -5,7 +5,7 @@ import tomllib
 import pytest
 import torch
 
-from autograder import diagnosis, measure
+from autograder import diagnosis, limits
 from autograder.diagnosis import diagnose
 from autograder.misconceptions import entries
 from autograder.misconceptions.mutants import override_source
@@ -113,10 +113,9 @@ def test_diagnosis_swallows_what_a_submission_raises_and_nothing_else(error):
 
 def test_diagnosis_leaves_large_calls_alone():
     """Each known mistake would be run on them, in the grader: 17,000 rows took 9 GB."""
-    x = torch.zeros(diagnosis.LARGEST // 2 + 1, 1)
-    call = Call("call", "neighbors.nearest_neighbors", (x, x, 1), {})
-    small = dataclasses.replace(call, args=(x[:4], x[:4], 1))
-    kept = diagnosis._samples(call.target, [(call, (x, x)), (small, (x, x))])
+    large = Call("call", "vicreg.covariance_loss", (torch.zeros(diagnosis.LARGEST + 1, 1),), {})
+    small = dataclasses.replace(large, args=(torch.zeros(4, 3),))
+    kept = diagnosis._samples(large.target, [(large, 0.0), (small, 0.0)])
     assert [args for args, _, _ in kept] == [small.args]
 
 
@@ -144,5 +143,6 @@ def test_what_is_told_is_no_code():
 def test_a_right_frequency_is_refused_less_than_once_in_a_million(n, p):
     from scipy.stats import binom
 
-    refused = sum(binom.pmf(k, n, p) for k in range(n + 1) if not measure.enough(k, n, p))
+    low, high = limits.likely_counts(n, p)
+    refused = sum(binom.pmf(k, n, p) for k in range(n + 1) if not low <= k <= high)
     assert refused < 1e-6
