@@ -888,7 +888,7 @@ def _agrees(value, expected) -> str | Raised:
 
 _generator = torch.Generator().manual_seed(11)
 _sizes = torch.tensor([9, 10, 8, 10, 9, 8])
-_corners = 40 * torch.tensor([[1.0, 0, 0], [0, 1, 0], [0, 0, 1], [-1, 0, 0], [0, -1, 0], [0, 0, -1]])
+_corners = torch.tensor([[40.0, 0, 5], [0, 60, 10], [-5, 0, 75], [-45, 10, 0], [0, -65, -5], [10, 5, -80]])  # irregular
 _of = torch.arange(6).repeat_interleave(_sizes)[torch.randperm(54, generator=_generator)]
 MAPPED = _corners[_of] + torch.rand(54, 3, generator=_generator)
 CENTERS = _corners + torch.tensor([0.25, 0.5, 0.75])
