@@ -891,8 +891,10 @@ def observe_evaluation(student):
 
 
 def _evaluated(student, n: int, modes: list[bool]) -> dict:
-    """All images are equal, so that the rows of a view are equal if nothing is drawn for them."""
-    came = student.run("evaluate", torch.full((n, 4, 4, 3), 128, dtype=torch.uint8), NORMED, modes, 4)
+    """The images of a batch are equal, so that the rows of a view are equal if nothing is drawn for them."""
+    images = torch.zeros(n, 4, 4, 3, dtype=torch.uint8)
+    images[4:] = 255  # so that the loss of the first batch is another than that of the rest
+    came = student.run("evaluate", images, NORMED, modes, 4)
     passes = came["encoder"] + came["projector"]
     outputs = _read(replay.pairs, came["projector"] or came["encoder"], "output", 4)
     return {
