@@ -32,7 +32,7 @@ def package_with(entries: Iterable[Entry]) -> Iterator[str]:
 
     Nothing is written: changed modules live in memory, the others are read from solutions/, each package's own copies.
     """
-    name = f"mutant_{next(_numbers)}"
+    name = f"mutant_in_memory_{next(_numbers)}"  # unlike those that the tests write to disk: imports are by name
     package = types.ModuleType(name)
     package.__path__ = [str(SOLUTIONS)]
     sys.modules[name] = package
