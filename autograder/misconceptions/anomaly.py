@@ -6,7 +6,7 @@ import torch
 from autograder import downstream, expect
 from autograder.diagnosis import Raised, attempt
 from autograder.misconceptions import alteration, misconception, observer
-from autograder.student import StudentError
+from autograder.misconceptions.observing import refused
 from solutions.anomaly import gray_to_rgb32, inverse_density, most_anomalous, nearest_neighbors, roc
 
 RGB, DENSITY = "anomaly.gray_to_rgb32", "anomaly.inverse_density"
@@ -744,16 +744,8 @@ def observe_roc(student):
     }
     facts["equal scores"] = _one_by_one(facts["equal scores"]) or facts["equal scores"]
     for label, name in ((0, "normal rows alone"), (1, "anomalies alone")):
-        facts[name] = _refused(roc, torch.full((4,), label), APART[:4])
+        facts[name] = refused(roc, torch.full((4,), label), APART[:4])
     return facts
-
-
-def _refused(call, *args) -> str | Raised:
-    try:
-        call(*args)
-    except StudentError as error:
-        return "ValueError" if isinstance(error, ValueError) else Raised(error.type_name)
-    return "accepted"
 
 
 def _curve(value, scores: torch.Tensor) -> dict | Raised:

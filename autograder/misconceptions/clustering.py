@@ -6,7 +6,7 @@ import torch
 from autograder import downstream, expect
 from autograder.diagnosis import Raised, attempt
 from autograder.misconceptions import alteration, misconception, observer
-from autograder.student import StudentError
+from autograder.misconceptions.observing import refused
 from solutions.clustering import kmeans, project_2d, project_with_centers, silhouette
 
 KMEANS, MAP, SCORE = "clustering.kmeans", "clustering.project_with_centers", "clustering.silhouette"
@@ -714,7 +714,7 @@ def observe_kmeans(student):
         first = SETS[0].view(5, 4, 3).transpose(0, 1).flatten(0, 1)  # one row of each group comes first
         facts["from good rows"] = _is_grouped(_by_group(_clustering(kmeans(first, k=5), first)[1]), 4)
     facts["centers"] = _kind_of_centers(EASY, labels, centers)
-    facts["more clusters than rows"] = _refused(kmeans, EASY[:3], k=4)
+    facts["more clusters than rows"] = refused(kmeans, EASY[:3], k=4)
     if "clustering.kmeans" not in student.mutated:  # else the second call has other rows
         facts["seed"] = _use_of_seed(student.run("twice", KMEANS, _groups(7, 6, 4, 1.0), k=6, seed=7))
     if facts["good starts"] != "most":  # what else is found depends on the draws
@@ -729,17 +729,11 @@ def observe_kmeans(student):
     return facts
 
 
-def _refused(call, *args, **kwargs) -> str | Raised:
-    try:
-        call(*args, **kwargs)
-    except StudentError as error:
-        return "ValueError" if isinstance(error, ValueError) else Raised(error.type_name)
-    return "accepted"
-
-
 def _use_of_seed(came: dict) -> str:
     """What two calls with the same seed gave (the scenario `twice`), and whether global generators were left alone."""
-    first, again = ([expect.as_tensor(downstream.vector(each), "a part").double() for each in _both(value)] for value in came["values"])
+    first, again = (
+        [expect.as_tensor(downstream.vector(each), "a part").double() for each in _both(value)] for value in came["values"]
+    )
     if not all(a.shape == b.shape and torch.allclose(a, b, 1e-3, 1e-3, equal_nan=True) for a, b in zip(first, again)):
         return "not used"
     return "used" if came["generators_left_alone"] else "set globally"
@@ -859,7 +853,7 @@ def observe_silhouette(student):
         "other names": _agrees(attempt(score, GROUPED[:13], NAMES[LABELS[:13]]), attempt(score, GROUPED[:13], LABELS[:13])),
         "equal rows": attempt(score, equal, torch.tensor([1, 1, 2, 2, 0, 0])),
     }
-    impossible = [_refused(score, GROUPED[:6], labels) for labels in (torch.zeros(6).long(), torch.arange(6))]
+    impossible = [refused(score, GROUPED[:6], labels) for labels in (torch.zeros(6).long(), torch.arange(6))]
     return facts | {"no silhouette": "accepted" if "accepted" in impossible else impossible}
 
 
@@ -900,7 +894,10 @@ def observe_map(student):
     # Whether a perplexity of 30, or of two more than there are points, is too large.
     few = attempt(student.run, "twice", MAP, MAPPED[:12], CENTERS, seed=7)
     more = attempt(mapped, MAPPED[:28], CENTERS[:2])
-    facts = {"18 rows": few if isinstance(few, Raised) else _use_of_seed(few), "30 rows": more if isinstance(more, Raised) else "fine"}
+    facts = {
+        "18 rows": few if isinstance(few, Raised) else _use_of_seed(few),
+        "30 rows": more if isinstance(more, Raised) else "fine",
+    }
     parts = [expect.as_tensor(each, "a map").double() for each in _both(mapped(MAPPED, CENTERS))]
     facts["form"] = [list(each.shape) for each in parts]
     if facts["form"] != [[54, 2], [6, 2]]:
@@ -921,7 +918,8 @@ def _kind_of_points(points: torch.Tensor, centers: torch.Tensor) -> str:
 def _kind_of_mapped_centers(points: torch.Tensor, centers: torch.Tensor) -> str:
     near = torch.cdist(CENTERS, MAPPED).argsort(dim=1)  # (6, 54)
     slack = 1e-3 * float(points.std())
-    options = {"their coordinates": CENTERS[:, :2], "means of their rows": torch.stack([points[_of == j].mean(dim=0) for j in range(6)])}
+    means = torch.stack([points[_of == j].mean(dim=0) for j in range(6)])
+    options = {"their coordinates": CENTERS[:, :2], "means of their rows": means}
     for name, each in options.items():
         if (centers - each).abs().max() < slack:
             return name

@@ -8,6 +8,7 @@ import torch
 from autograder import expect, measure
 from autograder.diagnosis import Raised, attempt
 from autograder.misconceptions import alteration, misconception, observer
+from autograder.misconceptions.observing import refused
 from autograder.student import NotAttempted, StudentError
 from solutions.laplacian import F, knn_graph, laplacian_eigenmaps
 from solutions.laplacian import nearest_neighbors, normalize, random_features
@@ -733,7 +734,8 @@ THIRD = [(10, column) for column in (6, 11, 16, 21, 26)]  # at the border, where
 def _ring(distance: int) -> list[tuple[int, int]]:
     """Twelve pixels at this distance from the border, three at each side."""
     far = 31 - distance
-    return [(row, each) for each in (12, 16, 19) for row in (distance, far)] + [(each, column) for each in (13, 15, 18) for column in (distance, far)]
+    above_and_below = [(row, each) for each in (12, 16, 19) for row in (distance, far)]
+    return above_and_below + [(each, column) for each in (13, 15, 18) for column in (distance, far)]
 
 
 def _receptive_field(features) -> str:
@@ -783,7 +785,8 @@ def _joined(value, x: torch.Tensor) -> dict | Raised:
     if isinstance(value, Raised):
         return value
     w = expect.matrix(value, (len(x), len(x)), what="knn_graph(...)").double()
-    facts = {"edges": (w != 0).double(), "negative": bool((w < 0).any()), "symmetric": bool((w - w.T).abs().max() <= 1e-5 * w.abs().max())}
+    symmetric = bool((w - w.T).abs().max() <= 1e-5 * w.abs().max())
+    facts = {"edges": (w != 0).double(), "negative": bool((w < 0).any()), "symmetric": symmetric}
     edges = (w != 0).fill_diagonal_(False)
     values, distances = w[edges], torch.cdist(x.double(), x.double())[edges]
     if len(values) > 2 and values.std() > 1e-6 * values.abs().mean() and distances.std() > 0:
@@ -802,7 +805,7 @@ N_COMPONENTS = 6
 @observer(CODES)
 def observe_codes(student):
     eigenmaps = student.laplacian.laplacian_eigenmaps
-    facts = {"as many columns as rows": _refused(eigenmaps, CLOUD[:6], n_components=6, n_neighbors=3)}
+    facts = {"as many columns as rows": refused(eigenmaps, CLOUD[:6], n_components=6, n_neighbors=3)}
     for n in (4, 6):
         found = _which(attempt(eigenmaps, CLOUD, n_components=N_COMPONENTS, n_neighbors=n), _graphs(student, n))
         facts[f"n = {n}"] = found
@@ -814,14 +817,6 @@ def observe_codes(student):
         if "in no order" in choices:  # of some graphs, this order may be one by chance
             found["which"] = "in no order"
     return facts
-
-
-def _refused(call, *args, **kwargs) -> str | Raised:
-    try:
-        call(*args, **kwargs)
-    except StudentError as error:
-        return "ValueError" if isinstance(error, ValueError) else Raised(error.type_name)
-    return "accepted"
 
 
 def _graphs(student, n: int) -> dict[str, list[torch.Tensor]]:
