@@ -71,9 +71,8 @@ def diagnose(student: Student, target: str, calls: list, asked: dict | None = No
     diagnosis = Diagnosis(student._channel, {} if asked is None else asked)
     for each in dict.fromkeys([target, *(target_of(call) for call, _ in reversed(calls))]):
         samples = _samples(each, calls)
-        found = diagnosis.of(each, samples) if each in misconceptions.nameable() else ()
-        if found or not diagnosis.finds_right(each, samples):  # an item may ask about side effects only at its end
-            return found
+        if not diagnosis.finds_right(each, samples):  # where it does: an item may ask about side effects only at its end
+            return diagnosis.named(each, samples)
     return ()
 
 
@@ -85,8 +84,12 @@ class Diagnosis:
 
     def of(self, target: str, samples: list[tuple] = ()) -> tuple[Entry, ...]:
         """The mistakes that explain the facts about `target` and the samples, calls of it with their values."""
-        facts = self.facts(target)
-        if facts is None or self.finds_right(target, samples):
+        return () if self.finds_right(target, samples) else self.named(target, samples)
+
+    def named(self, target: str, samples: list[tuple]) -> tuple[Entry, ...]:
+        """The same, where something is known to be wrong."""
+        facts = self.facts(target) if target in misconceptions.nameable() else None
+        if facts is None:
             return ()
         entries = [(entry,) for entry in misconceptions.entries(target)]
         below = tuple(entry for helper in functions_called(target) for entry in self.of(helper))
@@ -139,8 +142,10 @@ def explain(entries: tuple[Entry, ...], target: str, facts: dict, samples: list[
     """Whether the reference with these entries put in gives the facts and the values of the samples."""
     if not agree(facts, facts_of(target, *entries)):
         return False
+    if not samples:
+        return True
     module, name = target.split(".")
-    with mutants.package_with(entries) as package:
+    with mutants.package_with(*entries) as package:
         function = getattr(importlib.import_module(f"{package}.{module}"), name)
         return all(agree(_value(function, args, kwargs), value) for args, kwargs, value in samples)
 
@@ -172,7 +177,7 @@ def attempt(call, *args, **kwargs):
 @functools.lru_cache(maxsize=10_000)
 def facts_of(target: str, *entries: Entry) -> dict:
     """The facts about `target` in the reference, with the entries put in."""
-    with mutants.package_with(entries) as package, _contained():
+    with mutants.package_with(*entries) as package, _contained():
         return observe(Student(LocalChannel(package), f"diagnosis/{target}"), target)
 
 

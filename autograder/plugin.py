@@ -14,7 +14,7 @@ from autograder.forkserver import Crash, ForkServer, ServerGone, Worker
 from autograder.report import ItemResult, clean
 from autograder.rubric import Item, Rubric, RubricError, match_checks
 from autograder.student import NotAttempted, Student, StudentError, reference
-from autograder.tasks import task_id
+from autograder.tasks import task_of
 
 
 class GraderFault(Exception):
@@ -232,7 +232,7 @@ class GradingPlugin:
 
     def is_of(self, mistake, entry: Item) -> bool:
         """Whether a known mistake lies in the task of this item."""
-        return task_id(*mistake.target.split(".")) == self.full_rubric.task_of(entry.id).id
+        return task_of(mistake.target) == self.full_rubric.task_of(entry.id).id
 
     def diagnose(self, student: Student, error: BaseException) -> tuple:
         """The known mistakes behind a failure, where the mistakes are at hand (students do not have them)."""

@@ -19,3 +19,8 @@ TASK_OF_FUNCTION: dict[tuple[str, str], str] = {("evaluation", "retrieve"): "ret
 def task_id(module: str, function: str) -> str:
     """The task that `function` of `solutions/<module>.py` belongs to; KeyError for an unknown module."""
     return TASK_OF_FUNCTION.get((module, function), TASK_OF_MODULE[module])
+
+
+def task_of(target: str) -> str:
+    """The same for "module.function"."""
+    return task_id(*target.split("."))

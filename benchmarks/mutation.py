@@ -24,7 +24,6 @@ import re
 import resource
 import signal
 import sys
-import tempfile
 import time
 import tomllib
 from collections.abc import Iterator
@@ -40,6 +39,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from autograder import interrupts, rubric
+from autograder.misconceptions.mutants import package_of
 from autograder.proofs import harness
 from autograder.student import LocalChannel
 from autograder.tasks import TASK_OF_FUNCTION, TASK_OF_MODULE
@@ -206,34 +206,31 @@ def judge(mutant: Mutant) -> str:
     """
     context = multiprocessing.get_context("fork")  # PyTorch is there already
     ours, theirs = context.Pipe(duplex=False)
-    with tempfile.TemporaryDirectory() as folder:
-        process = context.Process(target=_try_checks, args=(mutant, Path(folder), not may_survive(mutant), theirs), daemon=True)
-        process.start()
-        theirs.close()
-        item, over, waiting = "", False, True
-        try:
-            while not over and (waiting := ours.poll(WALL_SECONDS)):
-                item, over = ours.recv()
-        except EOFError:  # the process is gone: too slow, or brought down
-            process.join()
-        finally:
-            process.kill()
-            process.join()
-            ours.close()
+    process = context.Process(target=_try_checks, args=(mutant, not may_survive(mutant), theirs), daemon=True)
+    process.start()
+    theirs.close()
+    item, over, waiting = "", False, True
+    try:
+        while not over and (waiting := ours.poll(WALL_SECONDS)):
+            item, over = ours.recv()
+    except EOFError:  # the process is gone: too slow, or brought down
+        process.join()
+    finally:
+        process.kill()
+        process.join()
+        ours.close()
     too_slow = not waiting or process.exitcode == -signal.SIGXCPU
     return f"{TIMEOUT} {item}" if too_slow else item
 
 
-def _try_checks(mutant: Mutant, folder: Path, others: bool, told) -> None:
+def _try_checks(mutant: Mutant, others: bool, told) -> None:
     """In a process of its own: tells each check before it runs, and at the end the verdict."""
     _limit_itself()
-    name = harness.build_package(folder)
-    (folder / name / f"{mutant.module}.py").write_text(mutant.source, encoding="utf-8")
     shared: dict = {}
     full = rubric.load()
     items = {item.id: full.worker_limits(item) for item in full.items()}
     harness.LocalChannel = Limited
-    with harness.importable(folder, name), harness.one_thread():
+    with package_of({mutant.module: mutant.source}) as name, harness.one_thread():
         for check in checks(mutant.module, others):
             told.send((check.item, False))
             Limited.seconds = items[check.item].call_seconds
@@ -283,7 +280,7 @@ def _limit_itself() -> None:
 def refused_reference(module: str) -> str | None:
     """The item that refuses the reference itself. Also loads, before the first fork, all that checks import."""
     shared: dict = {}
-    with tempfile.TemporaryDirectory() as folder, harness.package_with(Path(folder)) as name, harness.one_thread():
+    with package_of({}) as name, harness.one_thread():
         for check in checks(module, True):
             if check.item not in TRAINING and harness.run_check(check, name, shared)[0] is not None:
                 return check.item

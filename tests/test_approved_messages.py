@@ -22,7 +22,7 @@ from autograder.misconceptions import Entry, entries
 from autograder.misconceptions.mutants import SOLUTIONS, override_source
 from autograder.report import Report
 from autograder.sinks import console, html
-from autograder.tasks import task_id
+from autograder.tasks import task_of
 
 APPROVED = Path(__file__).parent / "approved_messages"
 QUICK = {"warmup.normalize", "vicreg.variance_loss", "evaluation.retrieve"}  # the others in `make test-all`
@@ -48,7 +48,7 @@ def graded(entry: Entry) -> Report:
             shutil.copy(SOLUTIONS / name, submission)
         with open(submission / f"{entry.task_module}.py", "a", encoding="utf-8") as file:
             file.write(override_source(entry))
-        return grading.grade(submission, full.only([task_id(*entry.target.split("."))]), full, sandbox.choose())
+        return grading.grade(submission, full.only([task_of(entry.target)]), full, sandbox.choose())
 
 
 def shown(report: Report) -> str:

@@ -7,7 +7,7 @@ import torch
 
 from autograder import diagnosis, limits
 from autograder.diagnosis import diagnose
-from autograder.misconceptions import entries
+from autograder.misconceptions import entries, mutants
 from autograder.misconceptions.mutants import override_source
 from autograder.proofs import harness
 from autograder.proofs.variants import variants
@@ -40,20 +40,20 @@ def test_every_item_has_one_check_and_points_add_up(task):
 
 @pytest.mark.slow  # the gate grades the reference
 @pytest.mark.parametrize("task", TASKS)
-def test_reference_passes(task, tmp_path):
-    with harness.package_with(tmp_path) as package:
+def test_reference_passes(task):
+    with mutants.package_with() as package:
         assert failed(harness.run_checks(package, task)) == {}
 
 
 @pytest.mark.parametrize("entry", VARIANTS, ids=name_of)
-def test_variant_passes(entry, tmp_path):
-    with harness.package_with(tmp_path, entry) as package:
+def test_variant_passes(entry):
+    with mutants.package_with(entry) as package:
         assert failed(harness.run_checks(package, entry.task_module)) == {}
 
 
 @pytest.mark.parametrize("entry", MISTAKES, ids=name_of)
-def test_mistake_is_caught(entry, tmp_path):
-    with harness.package_with(tmp_path, entry) as package:
+def test_mistake_is_caught(entry):
+    with mutants.package_with(entry) as package:
         outcomes = harness.run_checks(package, entry.task_module, stop=not entry.convention)
     assert failed(outcomes)
     if entry.convention:  # told, and no more than its own item lost
@@ -62,8 +62,8 @@ def test_mistake_is_caught(entry, tmp_path):
 
 @pytest.mark.parametrize("items", [2, pytest.param(8, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("entry", EXACT, ids=name_of)
-def test_diagnosis_names_the_mistake_at_the_first_items_that_fail(entry, items, tmp_path):
-    with harness.package_with(tmp_path, entry) as package, harness.one_thread():
+def test_diagnosis_names_the_mistake_at_the_first_items_that_fail(entry, items):
+    with mutants.package_with(entry) as package, harness.one_thread():
         diagnosed = 0
         for check in harness.checks(entry.task_module):
             error, student = harness.run_check(check, package)
@@ -78,8 +78,8 @@ def test_diagnosis_names_the_mistake_at_the_first_items_that_fail(entry, items, 
 
 
 @pytest.mark.parametrize("entry", [each for each in VARIANTS if each.task_module != "augmentations"], ids=name_of)
-def test_diagnosis_is_silent_about_right_solutions(entry, tmp_path):
-    with harness.package_with(tmp_path, entry) as package:
+def test_diagnosis_is_silent_about_right_solutions(entry):
+    with mutants.package_with(entry) as package:
         assert diagnose(Student(LocalChannel(package)), entry.target, []) == ()
 
 
@@ -119,10 +119,10 @@ def test_diagnosis_leaves_large_calls_alone():
     assert [args for args, _, _ in kept] == [small.args]
 
 
-def test_lost_gradient_is_named(tmp_path):
+def test_lost_gradient_is_named():
     entry = next(each for each in EXACT if each.name == "no gradient recorded")
     check = next(each for each in harness.checks("vicreg") if each.item == "vicreg.gradient")
-    with harness.package_with(tmp_path, entry) as package:
+    with mutants.package_with(entry) as package:
         error, _ = harness.run_check(check, package)
     assert isinstance(error, StudentError) and error.kind == "no_gradient"
 

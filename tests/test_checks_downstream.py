@@ -7,11 +7,11 @@ import pytest
 from autograder import rubric
 from autograder.diagnosis import diagnose
 from autograder.expect import Mismatch
-from autograder.misconceptions import entries, nameable
+from autograder.misconceptions import entries, mutants, nameable
 from autograder.proofs import harness
 from autograder.proofs.variants import variants
 from autograder.student import StudentError
-from autograder.tasks import task_id
+from autograder.tasks import task_of
 
 POINTS = {
     "retrieval": 4,
@@ -23,11 +23,7 @@ POINTS = {
 }
 
 
-def task_of(entry) -> str:
-    return task_id(*entry.target.split("."))
-
-
-MISTAKES = [each for each in entries() if task_of(each) in POINTS]
+MISTAKES = [each for each in entries() if task_of(each.target) in POINTS]
 LONG = {  # two and a half seconds and more
     "clustered on the t-SNE map",
     "an embedding table in minibatches, and a contrastive generator on the sphere",
@@ -48,7 +44,7 @@ LONG = {  # two and a half seconds and more
     "the diagonal of each block excluded",
     "each block searched in its own rows",
 }
-VARIANTS = [each for each in variants() if task_of(each) in POINTS]
+VARIANTS = [each for each in variants() if task_of(each.target) in POINTS]
 NAMEABLE = [each for each in MISTAKES if each.target in nameable()]
 
 
@@ -89,22 +85,22 @@ def test_every_item_has_one_check_and_points_add_up(task):
 
 @pytest.mark.slow  # the gate grades the reference
 @pytest.mark.parametrize("task", POINTS)
-def test_reference_passes(task, tmp_path):
-    with harness.package_with(tmp_path) as package:
+def test_reference_passes(task):
+    with mutants.package_with() as package:
         assert failed(harness.run_checks(package, task)) == {}
 
 
 @pytest.mark.parametrize("entry", long_ones_marked(VARIANTS), ids=name_of)
-def test_variant_passes(entry, tmp_path):
-    with harness.package_with(tmp_path, entry) as package:
-        assert failed(harness.run_checks(package, task_of(entry))) == {}
+def test_variant_passes(entry):
+    with mutants.package_with(entry) as package:
+        assert failed(harness.run_checks(package, task_of(entry.target))) == {}
 
 
 @pytest.mark.parametrize("entry", long_ones_marked(MISTAKES), ids=name_of)
-def test_mistake_is_caught_and_named_right_or_not_at_all(entry, tmp_path):
+def test_mistake_is_caught_and_named_right_or_not_at_all(entry):
     outcomes = {}
-    with harness.package_with(tmp_path, entry) as package, harness.one_thread():
-        for check in harness.checks(task_of(entry)):
+    with mutants.package_with(entry) as package, harness.one_thread():
+        for check in harness.checks(task_of(entry.target)):
             error, student = harness.run_check(check, package)
             outcomes[check.item] = error
             if error is not None:
@@ -118,14 +114,14 @@ def test_mistake_is_caught_and_named_right_or_not_at_all(entry, tmp_path):
         "the entry itself does not run"
     )
     if entry.convention:  # told, and no more than its own item lost
-        assert set(failed(outcomes)) == {f"{task_of(entry)}.convention"}
+        assert set(failed(outcomes)) == {f"{task_of(entry.target)}.convention"}
 
 
 @pytest.mark.slow  # beyond the first item that fails
 @pytest.mark.parametrize("entry", NAMEABLE, ids=name_of)
-def test_diagnosis_names_this_mistake_or_none_at_every_item(entry, tmp_path):
-    with harness.package_with(tmp_path, entry) as package, harness.one_thread():
-        for check in harness.checks(task_of(entry)):
+def test_diagnosis_names_this_mistake_or_none_at_every_item(entry):
+    with mutants.package_with(entry) as package, harness.one_thread():
+        for check in harness.checks(task_of(entry.target)):
             error, student = harness.run_check(check, package)
             if error is not None:
                 assert_named_right_or_not_at_all(entry, student)
@@ -133,8 +129,8 @@ def test_diagnosis_names_this_mistake_or_none_at_every_item(entry, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("entry", [each for each in VARIANTS if each.target in nameable()], ids=name_of)
-def test_diagnosis_is_silent_about_right_solutions(entry, tmp_path):
-    with harness.package_with(tmp_path, entry) as package, harness.one_thread():
-        for check in harness.checks(task_of(entry)):
+def test_diagnosis_is_silent_about_right_solutions(entry):
+    with mutants.package_with(entry) as package, harness.one_thread():
+        for check in harness.checks(task_of(entry.target)):
             _, student = harness.run_check(check, package)
             assert diagnose(student, entry.target, student.calls) == ()

@@ -6,7 +6,7 @@ import tomllib
 import pytest
 
 from autograder.expect import Mismatch
-from autograder.misconceptions import entries
+from autograder.misconceptions import entries, mutants
 from autograder.proofs import harness
 from autograder.proofs.calibration.items import NO_VARIANCE, OTHER_IMAGES, UNTRAINED, known_mistakes
 from autograder.proofs.variants import variants
@@ -52,21 +52,21 @@ def test_every_item_has_one_check_and_points_add_up(task):
 
 
 @pytest.mark.slow  # the gate grades the reference
-def test_reference_passes_all_checks_with_one_training_run(tmp_path):
-    with harness.package_with(tmp_path) as package:
+def test_reference_passes_all_checks_with_one_training_run():
+    with mutants.package_with() as package:
         assert [failures(package, task) for task in POINTS] == [{}, {}]
         assert threshold_failures(package) == set()
 
 
 @pytest.mark.parametrize("entry", VARIANTS, ids=name_of)
-def test_variant_passes(entry, tmp_path):
-    with harness.package_with(tmp_path, entry) as package:
+def test_variant_passes(entry):
+    with mutants.package_with(entry) as package:
         assert failures(package, TASKS[entry.task_module]) == {}
 
 
 @pytest.mark.parametrize("entry", MISTAKES, ids=name_of)
-def test_mistake_is_caught(entry, tmp_path):
-    with harness.package_with(tmp_path, entry) as package:
+def test_mistake_is_caught(entry):
+    with mutants.package_with(entry) as package:
         found = failures(package, TASKS[entry.task_module], stop=True)
     assert found
     (error,) = found.values()
@@ -80,29 +80,29 @@ ODD_LOSSES = [each for each in entries("vicreg") if each.name in ODD]
 
 
 @pytest.mark.parametrize("entry", [*CONVENTIONS, *ODD_LOSSES, *variants("vicreg.vicreg_loss")], ids=name_of)
-def test_the_loss_is_not_judged_again(entry, tmp_path):
+def test_the_loss_is_not_judged_again(entry):
     """Another convention, or a mistake that task 2 has told, costs nothing in task 3."""
-    with harness.package_with(tmp_path, entry) as package:
+    with mutants.package_with(entry) as package:
         assert failures(package, "training") == {}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("entry", [each for each in CONVENTIONS if "|B|" not in each.name], ids=name_of)
-def test_thresholds_accept_other_conventions(entry, tmp_path):
-    with harness.package_with(tmp_path, entry) as package:
+def test_thresholds_accept_other_conventions(entry):
+    with mutants.package_with(entry) as package:
         assert threshold_failures(package) == set()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [UNTRAINED, NO_VARIANCE, OTHER_IMAGES])
-def test_thresholds_tell_wrong_training(name, tmp_path):
-    with harness.package_with(tmp_path, known_mistakes()[name]) as package:
+def test_thresholds_tell_wrong_training(name):
+    with mutants.package_with(known_mistakes()[name]) as package:
         found = threshold_failures(package)
     assert found == ({"representations.probe_accuracy"} if name == OTHER_IMAGES else set(THRESHOLDS))
 
 
-def test_a_failed_training_run_is_not_repeated(tmp_path):
-    with harness.package_with(tmp_path) as package:
+def test_a_failed_training_run_is_not_repeated():
+    with mutants.package_with() as package:
         runs = []
         importlib.import_module(f"{package}.training").train_vicreg = lambda *args, **options: (
             runs.append(1) or 1 / 0

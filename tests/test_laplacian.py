@@ -9,6 +9,7 @@ import torch
 from scipy import linalg, sparse
 
 from autograder import expect, measure
+from autograder.misconceptions import mutants
 from autograder.proofs import harness
 from benchmarks import laplacian as benchmark
 from solutions import laplacian
@@ -141,16 +142,14 @@ def test_what_came_instead_is_told(columns, told):
         measure.eigenmaps(columns(generalized()).clone(), [PATH], "codes")
 
 
-def test_a_mistake_in_nearest_neighbors_is_not_charged_to_the_graph(tmp_path):
-    package = harness.build_package(tmp_path)
-    with open(tmp_path / package / "neighbors.py", "a", encoding="utf-8") as file:
-        file.write(
-            "\n\ndef nearest_neighbors(queries, bank, k, exclude_self=False):\n"
-            "    scores = torch.as_tensor(queries) @ torch.as_tensor(bank).T\n"
-            "    if exclude_self:\n        scores.fill_diagonal_(-torch.inf)\n"
-            "    return scores.topk(k, dim=1)\n"
-        )
-    with harness.importable(tmp_path, package):
+def test_a_mistake_in_nearest_neighbors_is_not_charged_to_the_graph():
+    source = (
+        "\n\ndef nearest_neighbors(queries, bank, k, exclude_self=False):\n"
+        "    scores = torch.as_tensor(queries) @ torch.as_tensor(bank).T\n"
+        "    if exclude_self:\n        scores.fill_diagonal_(-torch.inf)\n"
+        "    return scores.topk(k, dim=1)\n"
+    )
+    with mutants.package_of({"neighbors": mutants.source_of("neighbors") + source}) as package:
         outcomes = harness.run_checks(package, "laplacian")
     lost = {item for item, error in outcomes.items() if error is not None}
     assert not {each for each in lost if each.startswith("laplacian.graph") or "eigenmaps" in each}

@@ -52,7 +52,6 @@ class Probe:
     output: str | None = None
 
 
-Misconception = Entry
 _entries: list[Entry] = []
 _alterations: list[Entry] = []
 _freedoms: list[Entry] = []

@@ -1,6 +1,6 @@
 """Runs checks in this process on packages built from the reference: mutants with a known mistake, and variants.
 
-    with package_with(tmp_path, entry) as package:
+    with mutants.package_with(entry) as package:
         outcomes = run_checks(package, "vicreg")   # {item id: None, or the exception that the check raised}
 
 No pytest inside pytest: a check is a plain function that asks for `student` and `reference`, so it is called as one.
@@ -9,25 +9,19 @@ Prerequisites are not looked at: every check runs.
 import contextlib
 import dataclasses
 import functools
-import importlib
 import importlib.util
 import inspect
 import itertools
-import shutil
-import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import hypothesis
 import torch
 
-from autograder.misconceptions import Entry
-from autograder.misconceptions.mutants import override_source
 from autograder.student import LocalChannel, Student, reference
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CHECKS = ROOT / "autograder" / "checks"
-_numbers = itertools.count()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,40 +32,6 @@ class Check:
     visibility: str
     function: Callable
     cases: tuple[dict, ...]
-
-
-def build_package(folder: Path, overrides: Iterable[Entry] = (), name: str | None = None) -> str:
-    """Copy solutions/ to `folder` as a package, with the overrides at the end of its modules; returns its name.
-
-    Names are never used twice, so that no cached module of an earlier package is taken for this one.
-    """
-    name = name or f"mutant_{next(_numbers)}"
-    target = Path(folder) / name
-    shutil.copytree(ROOT / "solutions", target, ignore=shutil.ignore_patterns("__pycache__", "reproduce*", "discussion"))
-    for entry in overrides:
-        with open(target / f"{entry.task_module}.py", "a", encoding="utf-8") as file:
-            file.write(override_source(entry))
-    return name
-
-
-@contextlib.contextmanager
-def importable(folder: Path, name: str) -> Iterator[str]:
-    """Package `name` in `folder` can be imported; afterwards nothing of it is left in this process."""
-    sys.path.insert(0, str(folder))
-    importlib.invalidate_caches()
-    try:
-        yield name
-    finally:
-        sys.path.remove(str(folder))
-        for module in [each for each in sys.modules if each.split(".")[0] == name]:
-            del sys.modules[module]
-
-
-@contextlib.contextmanager
-def package_with(folder: Path, *overrides: Entry) -> Iterator[str]:
-    """`build_package` and `importable` in one."""
-    with importable(folder, build_package(folder, overrides)) as name:
-        yield name
 
 
 @functools.cache

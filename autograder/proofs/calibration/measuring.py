@@ -6,7 +6,6 @@ A file is valid at every moment: an interrupted calibration goes on where it sto
 import json
 import math
 import platform
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ import sklearn
 import torch
 
 from autograder import limits, report, rubric
+from autograder.misconceptions import mutants
 from autograder.proofs import harness
 from autograder.proofs.calibration.items import Item
 from autograder.student import LocalChannel, Student, reference
@@ -156,7 +156,7 @@ def measured(method: str, seeds: int, group: list[Item], results: dict[str, "Res
     """Measure one method with every seed, for the items of the group that it concerns; yields each seed when it is done."""
     items = [item for item in group if method == REFERENCE or method in item.wrong()]
     entries = [] if method == REFERENCE else [items[0].wrong()[method]]
-    with tempfile.TemporaryDirectory() as folder, harness.package_with(Path(folder), *entries) as package:
+    with mutants.package_with(*entries) as package:
         for seed in range(seeds):
             shared: dict = {}
             for item in items:

@@ -24,8 +24,7 @@ from autograder.proofs import harness
 from autograder.report import write_atomically
 from autograder.rubric import Item
 from autograder.student import LocalChannel, NotAttempted, Student
-from autograder.tasks import task_id
-
+from autograder.tasks import task_of
 
 KEPT = mutants.SOLUTIONS.parent / "build" / "certification"
 
@@ -67,11 +66,6 @@ def full_rubric() -> rubric.Rubric:
     return rubric.load()
 
 
-def task_of(target: str) -> str:
-    """The task of "module.function"."""
-    return task_id(*target.split("."))
-
-
 def certify_mistake(entry: Entry) -> Outcome:
     """Grade the reference with this mistake in it, and name what it can at every item that fails."""
     outcome = Outcome(entry.target, entry.name, entry.convention)
@@ -88,7 +82,7 @@ def certify_mistake(entry: Entry) -> Outcome:
 def certify_variant(entry: Entry) -> Outcome:
     """Grade the reference with this right variant in it: nothing may be lost, and no mistake be seen in it."""
     lost = {item: "failed" for item, _, _ in run_items([entry])}
-    with mutants.package_with([entry]) as package, harness.one_thread():
+    with mutants.package_with(entry) as package, harness.one_thread():
         found = diagnosis.Diagnosis(LocalChannel(package), {}).of(entry.target)
     return Outcome(entry.target, entry.name, verdicts=lost, named={"": [each.name for each in found]})
 
@@ -100,7 +94,7 @@ def run_items(entries: list[Entry]) -> Iterator[tuple[str, BaseException | None,
     """
     lost: set[str] = set()
     shared: dict = {}
-    with mutants.package_with(entries) as package, harness.one_thread():
+    with mutants.package_with(*entries) as package, harness.one_thread():
         own = {task_of(entry.target) for entry in entries}
         for item in items_reaching({entry.target for entry in entries}):
             blocks = item.requires if full_rubric().task_of(item.id).id in own else (*item.requires, *item.uses)
@@ -163,7 +157,7 @@ class Pair:
 
     def verdict(self) -> str:
         """What the diagnosis of these functions names: "both", "one", "none", a "third" that they are, or something "wrong"."""
-        with mutants.package_with([self.first, self.second]) as package, harness.one_thread():
+        with mutants.package_with(self.first, self.second) as package, harness.one_thread():
             asked = diagnosis.Diagnosis(LocalChannel(package), {})
             targets = dict.fromkeys((self.top, self.first.target, self.second.target))
             found = {(each.target, each.name) for target in targets for each in asked.of(target)}
