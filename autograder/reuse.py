@@ -11,8 +11,6 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-import jsonschema
-
 from autograder import receipt
 from autograder.report import ItemResult, Report, clean
 from autograder.rubric import Item, Rubric, Task
@@ -60,6 +58,8 @@ def load(path: Path) -> Report | None:
         return None
     except (OSError, UnicodeDecodeError) as error:
         raise Unusable(f"cannot be read ({type(error).__name__})") from None
+    import jsonschema  # takes over a second, and mostly nothing is stored
+
     try:
         data = json.loads(text, parse_constant=refuse)
         validator().validate(data)
@@ -80,7 +80,9 @@ def refuse(constant: str):
 
 
 @functools.cache
-def validator() -> jsonschema.Draft202012Validator:
+def validator():
+    import jsonschema
+
     return jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
 
 

@@ -59,18 +59,18 @@ def run(options, console: Console) -> int:
             for number, (path, name) in enumerate(names.items(), start=1):
                 console.rule(Text(f"{number} of {len(names)}: {report.clean(name)}"), align="left")
                 session.grade(path, name)
-                if session.is_broken():
+                if session.is_broken(name):
                     session.say(f"The grader fails on its own reference, too: stopped after {number} of {len(names)} submissions.")
                     break
         finally:
             session.save_scores()
     if options.json:
-        print(json.dumps([each.as_dict() for each in session.reports], indent=2))
+        print(json.dumps([each.as_dict() for each in session.reports.values()], indent=2))
     else:
-        console.print(terminal.scoreboard(session.reports))
+        console.print(terminal.scoreboard(list(session.reports.values())))
     session.tell_changes()
     session.say(f"Reports: {options.out}/<submission>/report.html and report.json; all points: {options.out}/scores.csv")
-    return closing_code(session.reports)
+    return closing_code(list(session.reports.values()))
 
 
 def output_names(submissions: list[Path]) -> dict[Path, str]:
@@ -110,7 +110,7 @@ class Session:
         self.out, self.part, self.full, self.confinement = out, part, full, confinement
         self.fresh, self.console = fresh, console
         self.receipt = receipt.of_grading(part, full, confinement)
-        self.reports: list[report.Report] = []
+        self.reports: dict[str, report.Report] = {}  # by the name of their folder
         self.changes: dict[str, list[reuse.Change]] = {}  # by submission, for those that were graded again
         self.failed_by_reference: set[str] | None = None  # items at which the grader fails whoever is graded
 
@@ -140,7 +140,7 @@ class Session:
             if changes or len(plan.kept) < len(result.items()):
                 self.changes[result.submission] = changes
         save(result, self.out / name)
-        self.reports.append(result)
+        self.reports[name] = result
 
     def stored(self, name: str) -> report.Report | None:
         """The report of an earlier run, if it is there and whole."""
@@ -182,12 +182,12 @@ class Session:
             self.say(report.clean(f"The grader failed on {path}: {type(error).__name__}: {error}").replace("\n", " "))
             return grading.faulted(path.name, self.part, self.confinement, error)
 
-    def is_broken(self) -> bool:
-        """Whether the grader failed on the last submission, at an item that its own reference does not pass either.
+    def is_broken(self, name: str) -> bool:
+        """Whether the grader failed on this submission, at an item that its own reference does not pass either.
 
         Then it would fail on everybody. A fault that only one submission brings about must not stop the others' grading.
         """
-        faults = {item.id for item in self.reports[-1].items() if item.verdict == "grader_fault"}
+        faults = {item.id for item in self.reports[name].items() if item.verdict == "grader_fault"}
         if faults and self.failed_by_reference is None:
             self.say("The grader failed; trying it on the reference ...")
             own = grading.grade(receipt.PROJECT / "solutions", self.part, self.full, self.confinement)
@@ -199,7 +199,7 @@ class Session:
         found = []
         for path in sorted(self.out.glob("*/report.json")):
             try:
-                found.append(reuse.load(path))
+                found.append(self.reports.get(path.parent.name) or reuse.load(path))
             except reuse.Unusable as reason:
                 self.say(f"{path.parent.name} is not in scores.csv: its report {reason}.")
         if found:
