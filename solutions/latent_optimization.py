@@ -2,6 +2,7 @@
 
 ### BEGIN SOLUTION
 import contextlib
+import random
 from collections.abc import Iterator
 
 ### END SOLUTION
@@ -22,10 +23,17 @@ CODE_LR, GENERATOR_LR = 0.1, 0.01
 
 @contextlib.contextmanager
 def _own_draws(seed: int) -> Iterator[None]:
-    """Draws inside depend on `seed`; afterwards torch's global generators are as they were."""
-    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-        torch.manual_seed(seed)
-        yield
+    """Draws inside depend on `seed`, for augmentations may use any generator; afterwards all are as they were."""
+    numpy_state, python_state = np.random.get_state(), random.getstate()
+    try:
+        with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+            torch.manual_seed(seed)
+            np.random.seed(seed % 2**32)
+            random.seed(seed)
+            yield
+    finally:
+        np.random.set_state(numpy_state)
+        random.setstate(python_state)
 
 
 def _random_filters(seed: int) -> torch.Tensor:

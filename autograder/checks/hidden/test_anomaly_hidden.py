@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from autograder import downstream, expect, limits
+from autograder.checks.public.test_anomaly import check_highest, refuses_one_kind
 
 
 @pytest.mark.item("anomaly.rgb_images")
@@ -78,6 +79,24 @@ def test_roc_curves(student, reference):
         scores = (scores * steps / 6).round() * 6 / steps + level  # many ties, or none; of any sign
         fpr, tpr, auc = reference.anomaly.roc(labels, scores)
         downstream.check_roc(student.anomaly.roc(labels, scores), torch.stack([fpr, tpr], dim=1), auc)
+    check_worse_than_chance(student)
+    refuses_one_kind(student, torch.randn(6, generator=generator))
+
+
+def check_worse_than_chance(student) -> None:
+    """Of the 6 pairs of a normal and an anomalous row, one is in the right order."""
+    curve = torch.tensor([[0.0, 0.0], [2 / 3, 0.0], [2 / 3, 1 / 2], [1.0, 1 / 2], [1.0, 1.0]])
+    labels, scores = torch.tensor([1, 0, 0, 1, 0]), torch.tensor([-4.0, 3.0, 2.0, 0.5, -1.0])
+    downstream.check_roc(student.anomaly.roc(labels, scores), curve, 1 / 6)
+
+
+@pytest.mark.item("anomaly.highest")
+def test_highest(student):
+    generator = torch.Generator().manual_seed(4)
+    scores = torch.randn(23, generator=generator) - 1  # most of them negative
+    ties = torch.tensor([2.0, 5.0, 5.0, 1.0, 5.0, -9.0, 2.0, 2.0])
+    for given, n in ((scores, 5), (scores.double().numpy(), None), (scores[:7], None), (ties, 2), (ties, 5), (ties[:1], 1)):
+        check_highest(student, given, n)
 
 
 # Digits 0 to 4 are normal, 5 to 9 are not. Raw outputs alone come from the student: pictures and scores. Features

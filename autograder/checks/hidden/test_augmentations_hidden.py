@@ -22,12 +22,20 @@ def colored(n: int, *color: float) -> torch.Tensor:
 def test_frequencies(student):
     for p in (None, 0.8):
         keywords = {} if p is None else {"p": p}
-        images = torch.tensor([0.0, 0.5, 1.0]).repeat(N, 3, 3, 1)
-        views = expect.tensor(student.augmentations.random_flip(images, **keywords), (N, 3, 3, 3), what="flipped images")
-        measure.frequency(views[:, 0, 0, 0] > 0.5, p or 0.5, "a flip")
-        views = student.augmentations.random_grayscale(colored(N, 0.8, 0.2, 0.2), **keywords)
+        images = torch.tensor([[0.0, 0.5, 1.0], [0.2, 0.4, 0.9]]).repeat(N, 3, 1, 1)
+        views = expect.tensor(student.augmentations.random_flip(images, **keywords), (N, 3, 2, 3), what="flipped images")
+        turned = views[:, 0, 0, 0] > 0.5
+        measure.frequency(turned, p or 0.5, "a flip")
+        wanted = torch.where(turned.view(N, 1, 1, 1), images.flip(3), images)
+        expect.close(views, wanted, rtol=0.0, atol=0.02, what="images, flipped or as they were")
+        images = colored(N, 0.9, 0.1, 0.3)
+        views = student.augmentations.random_grayscale(images, **keywords)
         views = expect.tensor(views, (N, 3, 4, 4), what="gray images")
-        measure.frequency((views[:, 0] - views[:, 1]).abs().amax(dim=(1, 2)) < 0.02, p or 0.2, "grayscale")
+        gray = (views[:, 0] - views[:, 1]).abs().amax(dim=(1, 2)) < 0.02
+        measure.frequency(gray, p or 0.2, "grayscale")
+        # .2989 red + .587 green + .114 blue = .362; their plain mean is .433, and in the order BGR .251 comes.
+        wanted = torch.where(gray.view(N, 1, 1, 1), torch.tensor(0.362), images)
+        expect.close(views, wanted, rtol=0.0, atol=0.02, what="images, gray or as they were")
         images = torch.zeros(N, 3, 5, 5)
         images[:, :, 2, 2] = 1.0
         views = expect.tensor(student.augmentations.random_blur(images, **keywords), (N, 3, 5, 5), what="blurred images")
@@ -188,6 +196,9 @@ def test_all_transforms_are_in_augment(student):
     MIN_VARIED.check(spread, "brightness in augment to vary", f"a deviation of its factor of {spread:.2f}")
     for limit in (MIN_BRIGHTNESS, MAX_BRIGHTNESS):
         limit.check(mean, "factors of brightness around 1", f"a mean of {mean:.2f}")
+    # The hue turns by a tenth of the circle at most.
+    kept = bool((views[:, 0] >= views.amax(dim=1) - 0.02).all())
+    expect.true(kept, "red to stay the first channel", "another channel that is larger")
     colors = views[(views.amax(1) - views.amin(1)) > 0.05]
     turns = (measure.hue(colors) - 0.0208 + 0.5) % 1 - 0.5
     turned = float(turns.std())
@@ -208,6 +219,12 @@ def test_views_are_independent(student):
     expect.true(isinstance(again, (tuple, list)) and len(again) == 2, "a pair of tensors", "something else")
     repeated = torch.equal(denormalized(again[0], n), denormalized(pair[0], n))
     expect.true(not repeated, "other views at the next call", "the same views again (is the seed set inside?)")
+    white = torch.tensor([1, 0, 0, 1, 0, 1, 1, 1, 0, 0, 1, 0]).bool()
+    pair = student.augmentations.two_views(white.view(12, 1, 1, 1).expand(12, 32, 32, 3).to(torch.uint8) * 255)
+    expect.true(isinstance(pair, (tuple, list)) and len(pair) == 2, "a pair of tensors", "something else")
+    for view in pair:
+        bright = denormalized(view, 12).mean(dim=(1, 2, 3)) > 0.1
+        expect.true(torch.equal(bright, white), "row i of both views from image i", "rows in another order")
 
 
 @pytest.mark.item("augmentations.any_size")

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from autograder import downstream, expect, limits
+from autograder.checks.public.test_clustering import refused
 
 
 def groups(seed: int, k: int, dim: int, apart: float, n: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -69,6 +70,7 @@ def test_overlap(student, seed=0):
     labels, _ = downstream.clusters(student.clustering.kmeans(x, k=3), x, 3, 1e-3)
     alone = [int((labels == labels[row]).sum()) for row in (20, 21)]
     expect.true(alone == [1, 1], "two rows far from all others to be clusters of one row", f"sizes {alone}")
+    refused(lambda: student.clustering.kmeans(x[:5], k=6), "kmeans of 5 rows in 6 clusters")
 
 
 def converged(x: torch.Tensor, means: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -151,6 +153,8 @@ def test_silhouette_rows(student):
     equal = torch.tensor([[0.0], [0.0], [0.0], [0.0], [5.0], [6.0]])  # a = b = 0 for the first four rows
     found = student.clustering.silhouette(equal, torch.tensor([1, 1, 2, 2, 0, 0]))
     expect.close(found, (4 / 5 + 5 / 6) / 6, rtol=0, atol=1e-4, what="silhouette of equal rows", note=ZERO)
+    for labels, what in (([-4] * 6, "one cluster"), ([7, 3, -1, 8, 0, 2], "as many clusters as rows")):
+        refused(lambda: student.clustering.silhouette(equal, torch.tensor(labels)), f"silhouette of {what}")
 
 
 def silhouette(x: torch.Tensor, labels: torch.Tensor) -> float:

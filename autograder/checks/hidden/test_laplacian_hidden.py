@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from autograder import expect, limits, measure
-from autograder.checks.public.test_laplacian import check_neighbors, check_weights, features_of, graph_of
-from autograder.checks.public.test_laplacian import noise, own_graph, own_neighbors, same_features
+from autograder.checks.public.test_laplacian import check_affine, check_neighbors, check_weights, features_of
+from autograder.checks.public.test_laplacian import graph_of, noise, own_graph, own_neighbors, same_features
 
 
 # The reference and PyTorch's default weights have .3; float32 leaves 1e-7 where directions are missing (a global average
@@ -23,6 +23,9 @@ def test_features_many(student, seed=0):
     last = features_of(student.laplacian.random_features(images[297:], dim=48, seed=weights), 3, 48, "random_features(...)")
     scale = float(found.std(dim=0).mean())
     same_features(found[297:], last, scale, "the last three of 300 rows", "what these images give alone")
+    other = features_of(student.laplacian.random_features(images[:3], dim=48, seed=weights + 1), 3, 48, "random_features(...)")
+    expect.true(bool((other - found[:3]).abs().mean() > 1e-3 * scale), "other features for another seed", "the same")
+    check_affine(student, 48, weights, 40)
     values = torch.linalg.svdvals(found - found.mean(dim=0))
     shares = values / values[0].clamp(min=1e-30)
     told = "features of 300 random images in all directions: as many singular values as features"
@@ -208,3 +211,19 @@ def test_probe(student, seed=0):
     codes = expect.tensor(codes, (N_DIGITS, N_COMPONENTS), what="laplacian_eigenmaps(...)")
     accuracy = probe_accuracy(codes.double().numpy(), labels)
     MIN_ACCURACY.check(accuracy, f"an accuracy of {MIN_ACCURACY.value} or more", expect.number(accuracy))
+
+
+@pytest.mark.item("laplacian.side_effects")
+def test_side_effects(student):
+    came = student.run("twice", "laplacian.random_features", noise(2, 33), dim=5, seed=8)
+    alone = came["generators_left_alone"]
+    expect.true(alone, "random_features to leave the global random generators alone", "a changed state")
+    points, images = cloud(12, 3, 10), noise(2, 34)
+    for x, pictures in ((points, images), (points.numpy(), images.numpy())):
+        student.laplacian.random_features(pictures, dim=4)
+        student.laplacian.knn_graph(x, 3)
+        student.laplacian.laplacian_eigenmaps(x, 2, 4)
+    functions = ", ".join(sorted(student.mutated))
+    expect.true(not student.mutated, "arguments to be left as they were", f"changes by {functions}")
+    settings = ", ".join(sorted(student.changed_settings))
+    expect.true(not settings, "global settings to be left as they were", f"a change of {settings}")

@@ -11,6 +11,7 @@ import torch
 from assignment.provided import datasets
 from assignment.provided.shapes import make_shapes
 from autograder import expect, limits
+from autograder.checks.public import test_latent_optimization as public
 
 N_DIGITS, N_SHAPES = 260, 300
 FOLDS = 10
@@ -94,6 +95,14 @@ def test_sizes(student):
         expect.tensor(found, (count, dim), what="optimize_latents(...)")
 
 
+@pytest.mark.item("latent_optimization.other_seeds")
+def test_other_seeds(student):
+    """What the public items ask for, of other images and seeds."""
+    public.check_start(student, 50, ((4, 51), (9, 52)))
+    public.check_steps(student, 53, 54)
+    public.check_seeds(student, 55, 56, 57)
+
+
 @pytest.mark.item("latent_optimization.content")
 def test_content(student, seed=0):
     images, labels = digits(seed)
@@ -118,3 +127,18 @@ def test_untrained(student, seed=0):
     found = accuracy(learned(student, images, seed), labels)
     wanted = f"a probe accuracy of {MIN_SHAPES.value} or more on shapes"
     MIN_SHAPES.check(found, wanted, expect.number(found))
+
+
+@pytest.mark.item("latent_optimization.side_effects")
+def test_side_effects(student):
+    given = public.images(6, 60)
+    came = student.run("twice", public.TARGET, given, dim=3, steps=2, seed=1)
+    expect.true(
+        came["generators_left_alone"],
+        "optimize_latents to leave the global random generators alone",
+        "a changed state",
+    )
+    student.latent_optimization.optimize_latents(given.numpy(), dim=3, steps=2)
+    expect.true(not student.mutated, "the images to be left as they were", "changed images")
+    settings = ", ".join(sorted(student.changed_settings))
+    expect.true(not settings, "global settings to be left as they were", f"a change of {settings}")

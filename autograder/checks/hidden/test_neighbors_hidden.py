@@ -5,6 +5,7 @@ import torch
 
 from autograder import expect, limits, lookup
 from autograder.checks.hidden import digits
+from autograder.checks.public.test_neighbors import refused
 from autograder.expect import Mismatch
 from autograder.student import LocalChannel
 from autograder.worker.wire import Named
@@ -45,6 +46,9 @@ def test_sizes(student):
     distances = lookup.true_distances(x, x, torch.arange(50))
     lookup.nearest(found, distances, what="the indices")
     expect.close(came, distances.gather(1, found), rtol=1e-3, atol=0, what="the distances")
+    search = student.neighbors.nearest_neighbors
+    for k, exclude_self in ((51, False), (50, True), (0, True), (-3, False)):
+        refused(lambda: search(x, x, k=k, exclude_self=exclude_self), f"k = {k}")
 
 
 @pytest.mark.item("neighbors.many_rows")
@@ -79,8 +83,8 @@ def test_duplicates(student):
     expect.close(came, wanted.gather(1, found), rtol=1e-2, atol=0.1, what="the distances")
     came, found = pair(student.neighbors.nearest_neighbors(x, x, k=2), (len(x), 2), len(x))
     expect.close(came[:, 0], torch.zeros(len(x)), rtol=0, atol=0.1, what="the distance to an equal row")
-    mined = student.neighbors.mine_neighbors(x, k=3)
-    mined = lookup.indices(mined, (len(x), 3), len(x), what="the neighbors")
+    mined = student.neighbors.mine_neighbors(x, k=4)
+    mined = lookup.indices(mined, (len(x), 4), len(x), what="the neighbors")
     lookup.nearest(mined, wanted, what="the neighbors")
 
 

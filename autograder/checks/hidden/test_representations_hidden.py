@@ -5,6 +5,7 @@ import torch
 
 from autograder import expect, limits
 from autograder.checks.hidden import thresholds
+from autograder.checks.public.test_representations import NETWORK, check_pca, clusters, expect_value_error
 from autograder.worker import networks
 
 MEAN, STD = torch.tensor([0.4914, 0.4822, 0.4465]), torch.tensor([0.247, 0.243, 0.261])
@@ -28,8 +29,11 @@ def test_many_rows(student):
     ):
         network = {"features": 5, "dim": 7, "seed": seed, "batch_norm": True}
         images = torch.randint(0, 256, (n, height, width, 3), dtype=torch.uint8, generator=generator)
-        found = student.run("extract", images, network, True, batch_size)["representations"]
-        found = expect.tensor(found, (n, 5), torch.float32, what="extract_representations(...)")
+        training = n != 9
+        came = student.run("extract", images, network, training, batch_size)
+        expect.true(came["modes"] == [training], "an encoder in the mode that it was in", "another mode")
+        expect.true(not came["attached"], "representations without a gradient", "one with requires_grad=True")
+        found = expect.tensor(came["representations"], (n, 5), torch.float32, what="extract_representations(...)")
         inputs = [((images.float() / 255 - MEAN) / STD).permute(0, 3, 1, 2)]
         same = [close_to(found, network, x) for x in inputs]
         if not any(same):
@@ -50,6 +54,23 @@ def close_to(found: torch.Tensor, network: dict, inputs: torch.Tensor) -> bool:
         expected = encoder.eval()(inputs)
     # Rounding in float32 gives 1e-6; rows of other images are off by more than 1e-2 nearly everywhere.
     return torch.allclose(found, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.item("representations.maps")
+def test_maps(student):
+    generator = torch.Generator().manual_seed(8)
+    scales = torch.tensor([0.2, 4.0, 0.5, 1.5, 0.1])  # neither of the first two columns is the first component
+    x = torch.randn(40, 5, generator=generator) * scales + torch.tensor([9.0, 0.0, -7.0, 2.0, 4.0])
+    x = x @ torch.linalg.qr(torch.randn(5, 5, generator=generator))[0]
+    found = expect.tensor(student.evaluation.project_2d(x.numpy(), method="pca"), (40, 2), what="project_2d(...)")
+    check_pca(found.double(), x.double())
+    for n, seed in ((5, 11), (24, 12)):
+        first, again = student.run("project", x[:n], "tsne", seed)["maps"]
+        for each in (first, again):
+            expect.tensor(each, (n, 2), what="project_2d(...)")
+        expect.close(again, first, rtol=1e-3, atol=1e-3, what="a second map with the same seed")
+    with expect_value_error("project_2d(x, method='lda')"):
+        student.evaluation.project_2d(x, method="lda")
 
 
 @pytest.mark.item("representations.probe_rows")
@@ -94,3 +115,24 @@ def test_probe_accuracy(student, reference, shared, seed=0):
     accuracy = thresholds.accuracy(found, train_y, held_out_y)
     wanted = f"a held-out accuracy of {thresholds.MIN_ACCURACY.value} or more"
     thresholds.MIN_ACCURACY.check(accuracy, wanted, expect.number(accuracy))
+
+
+@pytest.mark.item("representations.side_effects")
+def test_side_effects(student):
+    corners = [[0.0, 2.0, 0.0, 1.0], [1.5, 0.0, -1.0, 0.0], [0.0, -1.5, 0.0, -1.0]]
+    train_x, train_y = clusters(corners, [4, 1, 2], 10, 0.2, 2)
+    images = torch.randint(0, 256, (5, 2, 3, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(9))
+    came = student.run("extract", images, NETWORK, True, 2)
+    for method, x in (("pca", train_x), ("tsne", train_x.numpy())):
+        left_alone = student.run("project", x, method, 0)["generators_left_alone"]
+        expect.true(left_alone, "project_2d to leave the global random generators alone", "a changed state")
+    student.evaluation.linear_probe(train_x, train_y, train_x)
+    student.evaluation.linear_probe(train_x.numpy(), train_y.numpy(), train_x.numpy())
+    expect.true(
+        not student.mutated,
+        "arguments to be left as they were",
+        f"changes by {', '.join(sorted(student.mutated))}",
+    )
+    settings = ", ".join(sorted(student.changed_settings))
+    expect.true(not settings, "global settings to be left as they were", f"a change of {settings}")
+    expect.true(not came["reseeded"], "no seed to be set", "a call of torch.manual_seed")

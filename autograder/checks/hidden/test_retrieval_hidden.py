@@ -55,3 +55,15 @@ def test_precision(student, seed=0):
         shares.append(digits.precision(found, labels[queries], labels))
     for limit, share, words in zip((digits.MIN_PRECISION, digits.MAX_FARTHEST), shares, ("a precision of", "at most")):
         limit.check(share, f"{words} {limit.value}", str(share))
+
+
+@pytest.mark.item("retrieval.side_effects")
+def test_side_effects(student):
+    points = torch.randn(9, 4, generator=torch.Generator().manual_seed(7)) + 1
+    some = torch.tensor([8, 1, 1])
+    for x, queries in ((points, some), (points.numpy(), some.numpy())):
+        for farthest in (False, True):
+            student.evaluation.retrieve(x, queries, k=2, farthest=farthest)
+    expect.true(not student.mutated, "arguments to be left as they were", "changed ones")
+    settings = ", ".join(sorted(student.changed_settings))
+    expect.true(not settings, "global settings to be left as they were", f"a change of {settings}")

@@ -5,6 +5,7 @@ import torch
 
 from autograder import expect, replay
 from autograder.checks.hidden import thresholds
+from autograder.checks.public.test_training import check_order, check_pairs
 from autograder.worker import networks
 
 NETWORK = {"features": 4, "dim": 6, "seed": 2}  # no batch norm: a row's embedding depends on its image alone
@@ -43,8 +44,13 @@ def test_evaluate_mean(student):
         (9, random_images(9, 0, 90, 5).numpy(), {}),
         (8, random_images(8, 1, 9, 6), WEIGHTS),
     ):
-        came = student.run("evaluate", images, NORMED, [True, True], 4, **weights)
+        modes = [True, n == 8]
+        came = student.run("evaluate", images, NORMED, modes, 4, **weights)
         found = replay.terms(came["terms"], "evaluate_loss(...)")
+        check_pairs(replay.pairs(came["encoder"], "input", 4), came["made"])
+        expect.true(came["modes"] == modes, "both networks in the mode that they were in", "another mode")
+        recorded = came["attached"] or any(each["gradients"] for each in came["encoder"] + came["projector"])
+        expect.true(not recorded, "no gradients to be recorded", "results that carry gradients")
         batches = [pair for pair in replay.pairs(came["projector"], "output", 4) if len(pair[0]) > 1]
         rows = sum(len(a) for a, _ in batches)
         expect.true(rows >= n - n % 4, "every full batch to be evaluated", f"{rows} of {n} images")
@@ -117,6 +123,7 @@ def test_history(student):
     )
     for part in test:
         check_test_views(part["encoder"], came["made"])
+    check_order(came["batches"], 3, 10)
     batches = [[pair] for pair in replay.pairs(train["projector"], "output", 5)]
     check_entries(student, history["train"], batches, "train")
     check_entries(
@@ -201,4 +208,21 @@ def test_no_collapse(student, reference, shared, seed=0):
     thresholds.MIN_SPREAD.check(spread, "embeddings of different images to differ", f"a spread of {spread:.3f}")
     thresholds.MIN_RANK.check(
         rank, "representations that use several directions", f"an effective rank of {rank:.1f}"
+    )
+
+
+@pytest.mark.item("training.side_effects")
+def test_side_effects(student):
+    view_a, view_b = torch.randn(2, 5, 3, 2, 2, generator=torch.Generator().manual_seed(14))
+    came = [student.run("step", view_a, view_b, NETWORK, {})]
+    images = random_images(10, 0, 90, 15)
+    for each in (images, images.numpy()):
+        came.append(student.run("evaluate", each, NETWORK, [True, True]))
+        options = {"epochs": 1, "batch_size": 4}
+        came.append(student.run("loop", each, NETWORK, options, test_images=images.numpy()))
+    expect.true(not student.mutated, "images and views to be left as they were", "changed ones")
+    settings = ", ".join(sorted(student.changed_settings))
+    expect.true(not settings, "global settings to be left as they were", f"a change of {settings}")
+    expect.true(
+        not any(each["reseeded"] for each in came), "no seed to be set", "a call of torch.manual_seed"
     )

@@ -57,16 +57,19 @@ def test_features(student, seed=0):
 
 @pytest.mark.item("laplacian.affine")
 def test_affine(student):
-    dark = torch.zeros_like(FLAT)
     for seed in range(3):
-        a, b = noise(1, 10 + seed, 128), noise(1, 20 + seed, 128)
-        images = torch.cat([dark, a, b, a + b])
-        f = features_of(student.laplacian.random_features(images, dim=32, seed=seed), 4, 32, "random_features(...)")
-        # A sum of pixels is a sum of features, when those of a black image are taken out. float32 is off by
-        # 1e-6 of what images differ by; a ReLU between the layers by 1, a tanh at the end by .5.
-        off = (f[3] - f[1] - f[2] + f[0]).norm() / (f[1] - f[0]).norm().clamp(min=1e-12)
-        wanted = "f(a + b) − f(0) to be f(a) − f(0) + f(b) − f(0), as no layer is non-linear"
-        expect.true(off < 2e-3, wanted, f"two sides whose difference is {float(off):.2g} times as long as f(a) − f(0)")
+        check_affine(student, 32, seed, 10 + seed)
+
+
+def check_affine(student, dim: int, seed: int, drawn: int) -> None:
+    """A sum of pixels is a sum of features, when those of a black image are taken out."""
+    a, b = noise(1, drawn, 128), noise(1, drawn + 10, 128)
+    images = torch.cat([torch.zeros_like(a), a, b, a + b])
+    f = features_of(student.laplacian.random_features(images, dim=dim, seed=seed), 4, dim, "random_features(...)")
+    # float32 is off by 1e-6 of what images differ by; a ReLU between the layers by 1, a tanh at the end by .5.
+    off = (f[3] - f[1] - f[2] + f[0]).norm() / (f[1] - f[0]).norm().clamp(min=1e-12)
+    wanted = "f(a + b) − f(0) to be f(a) − f(0) + f(b) − f(0), as no layer is non-linear"
+    expect.true(off < 2e-3, wanted, f"two sides whose difference is {float(off):.2g} times as long as f(a) − f(0)")
 
 
 # Points in the plane. The three nearest of each, nearest first; no two distances from a point are equal.
@@ -225,18 +228,3 @@ def test_convention(student):
         found = convention_of(student, x, nearest, n_components)
         came = "eigenvectors D^½ y of the symmetric normalized Laplacian: another convention in use"
         expect.true(found == "y", "eigenvectors y of L y = λ D y (the handout's convention)", came)
-
-
-@pytest.mark.item("laplacian.side_effects")
-def test_side_effects(student):
-    came = student.run("twice", "laplacian.random_features", noise(2, 3), dim=4, seed=5)
-    alone = came["generators_left_alone"]
-    expect.true(alone, "random_features to leave the global random generators alone", "a changed state")
-    for x in (POINTS, POINTS.numpy()):
-        student.laplacian.random_features(noise(2, 4) if x is POINTS else noise(2, 4).numpy(), dim=4)
-        student.laplacian.knn_graph(x, 2)
-        student.laplacian.laplacian_eigenmaps(x, 2, 3)
-    functions = ", ".join(sorted(student.mutated))
-    expect.true(not student.mutated, "arguments to be left as they were", f"changes by {functions}")
-    settings = ", ".join(sorted(student.changed_settings))
-    expect.true(not settings, "global settings to be left as they were", f"a change of {settings}")

@@ -45,10 +45,15 @@ MAX_TOLD = limits.at_most(0.5, "share of the group that codes tell at the start"
 
 @pytest.mark.item("latent_optimization.start")
 def test_start(student, seed=0):
-    dark, bright = images(120, seed=2 * seed) // 8, 255 - images(120, seed=2 * seed + 1) // 8
+    check_start(student, 2 * seed, ((3, 2 * seed), (6, 2 * seed + 1)))
+
+
+def check_start(student, drawn: int, starts: tuple) -> None:
+    """For each number of dimensions and each seed in `starts`: codes do not tell two groups of images apart."""
+    dark, bright = images(120, seed=drawn) // 8, 255 - images(120, seed=drawn + 1) // 8
     half = torch.arange(120) % 2 == 0
     mixed = torch.where(half.view(-1, 1, 1, 1), dark, bright)
-    for dim, start in ((3, 2 * seed), (6, 2 * seed + 1)):
+    for dim, start in starts:
         found = student.latent_optimization.optimize_latents(mixed, dim=dim, steps=0, seed=start)
         found = codes(found, 120, dim, "the codes after 0 steps")
         told = explained(found, half)
@@ -73,8 +78,12 @@ MAX_STILL = limits.at_most_of(6, 12, "codes that do not move")
 
 @pytest.mark.item("latent_optimization.steps")
 def test_steps(student, seed=0):
-    optimize, start = student.latent_optimization.optimize_latents, 3 + seed
-    few, more = (codes(optimize(images(12, seed), dim=4, steps=n, seed=start), 12, 4) for n in (0, 30))
+    check_steps(student, seed, 3 + seed)
+
+
+def check_steps(student, drawn: int, start: int) -> None:
+    optimize = student.latent_optimization.optimize_latents
+    few, more = (codes(optimize(images(12, drawn), dim=4, steps=n, seed=start), 12, 4) for n in (0, 30))
     still = (few - more).abs().amax(dim=1) <= 1e-6 * (1 + few.abs().max())
     # However small a learning rate is: codes that are never updated, or steps that is never read, give 0.
     # Rounding in float32 at a size of 1 gives 1e-7.
@@ -85,27 +94,18 @@ def test_steps(student, seed=0):
 
 @pytest.mark.item("latent_optimization.seed")
 def test_seed(student):
-    came = student.run("twice", TARGET, images(9), dim=4, steps=4, seed=7)
+    check_seeds(student, 0, 7, 8)
+
+
+def check_seeds(student, drawn: int, one: int, two: int) -> None:
+    given = images(9, drawn)
+    came = student.run("twice", TARGET, given, dim=4, steps=4, seed=one)
     first, again = (codes(each, 9, 4) for each in came["values"])
     # The same code on the same numbers; threads may sum in another order, and 4 steps amplify that little.
     expect.close(again, first, rtol=1e-3, atol=1e-3, what="a second run with the same seed")
-    other = codes(student.latent_optimization.optimize_latents(images(9), dim=4, steps=4, seed=8), 9, 4)
+    other = codes(student.latent_optimization.optimize_latents(given, dim=4, steps=4, seed=two), 9, 4)
     expect.true(
         not torch.allclose(first, other, rtol=1e-3, atol=1e-6),
-        "other codes for seed=8 than for seed=7: they start at random",
+        f"other codes for seed={two} than for seed={one}: they start at random",
         "the same codes",
     )
-
-
-@pytest.mark.item("latent_optimization.side_effects")
-def test_side_effects(student):
-    came = student.run("twice", TARGET, images(6), dim=3, steps=2, seed=1)
-    expect.true(
-        came["generators_left_alone"],
-        "optimize_latents to leave the global random generators alone",
-        "a changed state",
-    )
-    student.latent_optimization.optimize_latents(images(6).numpy(), dim=3, steps=2)
-    expect.true(not student.mutated, "the images to be left as they were", "changed images")
-    settings = ", ".join(sorted(student.changed_settings))
-    expect.true(not settings, "global settings to be left as they were", f"a change of {settings}")

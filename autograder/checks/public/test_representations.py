@@ -167,22 +167,3 @@ def test_probe_labels(student):
         expect.close(
             found.long(), test_y, rtol=0, atol=0, what="linear_probe(train_x, train_y, test_x)", note=right
         )
-
-
-@pytest.mark.item("representations.side_effects")
-def test_side_effects(student):
-    train_x, train_y = clusters(CORNERS, [0, 1, 2], 10, 0.2, 2)
-    came = student.run("extract", IMAGES, NETWORK, True, 3)
-    for method, x in (("pca", train_x), ("tsne", train_x.numpy())):
-        left_alone = student.run("project", x, method, 0)["generators_left_alone"]
-        expect.true(left_alone, "project_2d to leave the global random generators alone", "a changed state")
-    student.evaluation.linear_probe(train_x, train_y, train_x)
-    student.evaluation.linear_probe(train_x.numpy(), train_y.numpy(), train_x.numpy())
-    expect.true(
-        not student.mutated,
-        "arguments to be left as they were",
-        f"changes by {', '.join(sorted(student.mutated))}",
-    )
-    settings = ", ".join(sorted(student.changed_settings))
-    expect.true(not settings, "global settings to be left as they were", f"a change of {settings}")
-    expect.true(not came["reseeded"], "no seed to be set", "a call of torch.manual_seed")

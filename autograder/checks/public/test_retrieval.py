@@ -41,13 +41,3 @@ def test_errors(student):
         except ValueError:
             continue
         raise Mismatch(f"a ValueError from {what}", expect.describe(value))
-
-
-@pytest.mark.item("retrieval.side_effects")
-def test_side_effects(student):
-    for x, queries in ((POINTS, QUERIES), (POINTS.numpy(), QUERIES.numpy())):
-        for farthest in (False, True):
-            student.evaluation.retrieve(x, queries, k=2, farthest=farthest)
-    expect.true(not student.mutated, "arguments to be left as they were", "changed ones")
-    settings = ", ".join(sorted(student.changed_settings))
-    expect.true(not settings, "global settings to be left as they were", f"a change of {settings}")

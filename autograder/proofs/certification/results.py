@@ -10,7 +10,7 @@ from autograder.proofs.certification import judging
 from autograder.proofs.variants import variants
 from autograder.report import write_atomically
 
-PAIRS_AT_ONCE = 25  # in one job
+PAIRS_AT_ONCE = 10  # in one job
 
 
 @dataclasses.dataclass(frozen=True)
