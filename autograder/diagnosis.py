@@ -93,9 +93,10 @@ class Diagnosis:
             return ()
         entries = [(entry,) for entry in misconceptions.entries(target)]
         below = tuple(entry for helper in functions_called(target) for entry in self.of(helper))
-        # What is wrong below is known from facts of its own, so it comes before a mistake that would look the same.
-        orders = [[below] if below else [], entries, freely(entries, target)]
-        orders += [[(*each, *below) for each in entries] if below else pairs_within(target)]
+        if below:  # known from facts of its own: whatever else is wrong here, is wrong on top of it
+            orders = [[below], [(*each, *below) for each in [*entries, *freely(entries, target)]]]
+        else:
+            orders = [entries, freely(entries, target), pairs_within(target)]
         for candidates in orders:
             found = [each for each in candidates if explain(each, target, facts, samples)]
             if found:

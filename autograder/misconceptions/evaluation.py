@@ -663,7 +663,9 @@ def _representations(student):
     with torch.no_grad():
         right = encoder.eval()((scaled - mean) / std)
         yield "right", right
-        yield "right", encoder(_as_tensor(student.warmup.normalize(IMAGES)))
+        own = _as_tensor(student.warmup.normalize(IMAGES))
+        if not isinstance(own, str) and own.shape == scaled.shape:
+            yield "right", encoder(own.float())
         yield "not normalized", encoder(scaled)
         yield "not divided", encoder(255 * scaled)
         yield "normalized twice", encoder(((scaled - mean) / std - mean) / std)

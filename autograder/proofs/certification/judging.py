@@ -144,6 +144,7 @@ TOGETHER = {
         frozenset({"weights applied twice, in the terms and in the total", "total without weights"}),
     ): "terms returned weighted",
     ("warmup.normalize", frozenset({"mean not subtracted", "only the mean"})): "not normalized",
+    ("anomaly.inverse_density", frozenset({"sum over the neighbors", "squared distances"})): "sum of squared distances",
 }
 
 

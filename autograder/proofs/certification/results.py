@@ -29,9 +29,9 @@ class Job:
         """Plain data: what happened."""
         if self.kind == "pairs":
             chosen = judging.pairs(self.target)[int(self.name) :][:PAIRS_AT_ONCE]
-            verdicts = [each.verdict() for each in chosen]
-            wrong = [f"{each.first.name} + {each.second.name}" for each, found in zip(chosen, verdicts) if found == "wrong"]
-            return {"verdicts": collections.Counter(verdicts), "wrong": wrong}
+            found = {f"{each.first.name} + {each.second.name}": each.verdict() for each in chosen}
+            wrong = [name for name, verdict in found.items() if verdict == "wrong"]
+            return {"verdicts": collections.Counter(found.values()), "wrong": wrong}
         entries = misconceptions.entries if self.kind == "mistake" else variants
         entry = next(each for each in entries(self.target) if each.name == self.name)
         certify = judging.certify_mistake if self.kind == "mistake" else judging.certify_variant
