@@ -5,6 +5,7 @@
     python -m benchmarks.repeat --times 8                                      each of the surroundings at least once
     python -m benchmarks.repeat --minutes 30                                   whatever can be graded in that time
     python -m benchmarks.repeat --only reference --only import-crash           some submissions alone
+    python -m benchmarks.repeat --jobs 8                                       as many gradings at once, on a large machine
 
 Grades the reference and five faulty submissions again and again, each time in the next of several surroundings: number of
 threads, hash seed, locale, time zone, temporary and current folder, a busy machine, two gradings at once; as a folder with
@@ -25,6 +26,7 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from autograder import rubric
@@ -119,7 +121,7 @@ def main() -> int:
     options = parser().parse_args()
     names = options.only or ["reference", *FAULTY]
     with tempfile.TemporaryDirectory(prefix="repeat-") as base:
-        found = repeat(names, options.times, options.task, 60 * options.minutes, Path(base))
+        found = repeat(names, options, Path(base))
     for name, reports in found.items():
         seen = different(reports)
         points = " or ".join(dict.fromkeys(f"{report['total']:g}" for _, report in seen))
@@ -134,26 +136,42 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m benchmarks.repeat", description=__doc__, formatter_class=raw)
     top.add_argument("--times", type=int, default=100, help="gradings of each submission (default: 100)")
     top.add_argument("--minutes", type=float, default=math.inf, help="begin nothing new after this time")
+    top.add_argument("--jobs", type=int, default=1, metavar="N", help="surroundings at once (default: 1)")
     top.add_argument("--task", action="append", default=[], help="only this task (may be repeated)")
     top.add_argument("--only", action="append", default=[], choices=["reference", *FAULTY], help="only this submission")
     return top
 
 
-def repeat(names: list[str], times: int, tasks: list[str], seconds: float, base: Path) -> dict[str, list]:
+def repeat(names: list[str], options: argparse.Namespace, base: Path) -> dict[str, list]:
     """Grade each submission so many times; returns by name the reports, each with the surroundings that it comes from."""
     shapes = {name: build(name, base / name) for name in names}
     found: dict[str, list] = {name: [] for name in names}
-    started, turn = time.perf_counter(), 0
-    while (done := len(found[names[0]])) < times and time.perf_counter() - started < seconds:
-        each = SURROUNDINGS[turn % len(SURROUNDINGS)]
-        left = max(1, len(SURROUNDINGS) - turn)  # surroundings that have not had their first turn
-        rounds = min(BURST, math.ceil((times - done) / each.gradings / left))
-        for name, report in grade({name: shapes[name][each.shape] for name in names}, each, tasks, rounds, base):
-            found[name].append((each.name, report))
-        turn += 1
-        counts = ", ".join(str(len(different(reports))) for reports in found.values())
-        done, passed = len(found[names[0]]), time.perf_counter() - started
-        print(f"{passed:5.0f} s: {done:>3} gradings of each, {counts} different reports (last: {each.name})", flush=True)
+    started = time.perf_counter()
+
+    def take(number: int, each: Surroundings, rounds: int) -> list[tuple]:
+        if time.perf_counter() - started > 60 * options.minutes:
+            return []
+        return grade({name: shapes[name][each.shape] for name in names}, each, options.task, rounds, base / f"turn{number}")
+
+    with ThreadPoolExecutor(options.jobs) as pool:
+        running = {pool.submit(take, number, *turn): turn[0].name for number, turn in enumerate(turns(options.times))}
+        for future in as_completed(running):
+            for name, report in future.result():
+                found[name].append((running[future], report))
+            counts = ", ".join(str(len(different(reports))) for reports in found.values())
+            done, passed = len(found[names[0]]), time.perf_counter() - started
+            print(f"{passed:5.0f} s: {done:>3} gradings of each, {counts} different reports (last: {running[future]})", flush=True)
+    return found
+
+
+def turns(times: int) -> list[tuple[Surroundings, int]]:
+    """Which surroundings come, and how often one process grades everything there: each comes once before any comes again."""
+    found, done = [], 0
+    while done < times:
+        each = SURROUNDINGS[len(found) % len(SURROUNDINGS)]
+        left = max(1, len(SURROUNDINGS) - len(found))  # surroundings that have not had their first turn
+        found.append((each, min(BURST, math.ceil((times - done) / each.gradings / left))))
+        done += found[-1][1] * each.gradings
     return found
 
 
@@ -192,7 +210,7 @@ def grade(given: dict[str, Path], surroundings: Surroundings, tasks: list[str], 
     for process, (_, error) in zip(running, outputs):
         if process.returncode != 0:
             raise SystemExit(f"grade ended with {process.returncode}: {error[-2000:]}")
-    shutil.rmtree(base / "copies")
+    shutil.rmtree(base)
     reports = [report for output, _ in outputs for report in json.loads(output)]
     return [(report["submission"].partition(" ")[2], report) for report in reports]
 
@@ -200,7 +218,7 @@ def grade(given: dict[str, Path], surroundings: Surroundings, tasks: list[str], 
 def copy_of(submission: Path, name: str, base: Path) -> Path:
     """Each grading of a run needs a name of its own."""
     target = base / "copies" / f"{name}{submission.suffix}"
-    target.parent.mkdir(exist_ok=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
     return Path(shutil.copytree(submission, target) if submission.is_dir() else shutil.copy(submission, target))
 
 
