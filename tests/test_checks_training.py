@@ -5,6 +5,7 @@ import tomllib
 
 import pytest
 
+from autograder import diagnosis
 from autograder.expect import Mismatch
 from autograder.misconceptions import entries, mutants
 from autograder.proofs import harness
@@ -72,6 +73,26 @@ def test_mistake_is_caught(entry):
     (error,) = found.values()
     assert isinstance(error, Mismatch | StudentError)
     assert not isinstance(error, NameError | ImportError), "the entry itself does not run"
+
+
+def first_of_each_function(entries) -> list:
+    """The others are marked as slow."""
+    seen: set = set()
+    return [
+        pytest.param(each, marks=pytest.mark.slow) if each.target in seen else (seen.add(each.target) or each)
+        for each in entries
+    ]
+
+
+@pytest.mark.parametrize("entry", first_of_each_function(MISTAKES), ids=name_of)
+def test_diagnosis_names_this_mistake_or_none(entry):
+    with mutants.package_with(entry) as package, harness.one_thread():
+        for check in harness.checks(TASKS[entry.task_module]):
+            error, student = harness.run_check(check, package) if check.item not in THRESHOLDS else (None, None)
+            if error is not None and student.calls:
+                break
+        found = diagnosis.diagnose(student, diagnosis.target_of(student.calls[-1][0]), student.calls)
+    assert found in ((entry,), ())
 
 
 CONVENTIONS = [each for each in entries("vicreg") if each.convention]
