@@ -49,17 +49,17 @@ def run(options, console: Console) -> int:
     todo = [job for job in work if job.key not in results]
     keep = (lambda: certification.save(RESULTS, results)) if options.write else (lambda: None)
     try:
-        perform(todo, results, options.jobs, console, keep)
+        broken = perform(todo, results, options.jobs, console, keep)
     finally:
         keep()
     if options.write:
         certification.write_page(PAGE, results)
-    results = {job.key: results[job.key] for job in work}
+    results = {job.key: results[job.key] for job in work if job.key in results}
     if options.json:
         print(json.dumps(results, indent=2, ensure_ascii=False))
     else:
         console.print(certification.table(results), markup=False, soft_wrap=True)
-    faults = certification.faults(results)
+    faults = certification.faults(results) + [f"{key}: {type(error).__name__}: {error}" for key, error in broken.items()]
     for fault in faults:
         console.print(f"  ✗ {fault}", markup=False, soft_wrap=True)
     return EXIT_OPEN if faults else EXIT_OK
@@ -71,22 +71,27 @@ def kept(certification) -> dict:
     return {job.key: stored[job.key] for job in certification.work() if job.key in stored}
 
 
-def perform(todo: list, results: dict, jobs: int, console: Console, keep) -> None:
-    """Run the jobs in processes of their own, and take in each result as it comes."""
+def perform(todo: list, results: dict, jobs: int, console: Console, keep) -> dict[str, BaseException]:
+    """Run the jobs in processes of their own, and take in each result as it comes; returns what broke, by key."""
     from autograder.proofs.certification import judging
     from solutions.reproduce.progress import Steps
 
     with console.status("Tracing which checks reach which functions ..."):
         judging.functions_reached()
+    broken: dict[str, BaseException] = {}
     pool = ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"))
     try:
         with Steps(console) as steps:
             steps("certifying", 0, len(todo))
             running = {pool.submit(job.perform): job for job in todo}
             for done, future in enumerate(as_completed(running), start=1):
-                results[running[future].key] = future.result()
+                if future.exception() is None:
+                    results[running[future].key] = future.result()
+                else:
+                    broken[running[future].key] = future.exception()
                 steps("certifying", done, len(todo))
                 if done % 20 == 0:
                     keep()
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
+    return broken

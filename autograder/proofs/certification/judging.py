@@ -144,7 +144,6 @@ TOGETHER = {
         frozenset({"weights applied twice, in the terms and in the total", "total without weights"}),
     ): "terms returned weighted",
     ("warmup.normalize", frozenset({"mean not subtracted", "only the mean"})): "not normalized",
-    ("anomaly.inverse_density", frozenset({"sum over the neighbors", "squared distances"})): "sum of squared distances",
 }
 
 
