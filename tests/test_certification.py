@@ -15,9 +15,8 @@ from autograder.proofs.variants import variants
 COMMITTED = results.load(RESULTS)
 
 
-def test_results_cover_every_mistake_and_are_of_entries_that_there_are():
-    assert set(COMMITTED) <= {job.key for job in results.work()}
-    assert {job.key for job in results.work(only="mistakes")} <= set(COMMITTED)
+def test_results_cover_everything():
+    assert set(COMMITTED) == {job.key for job in results.work()}
 
 
 def sums() -> collections.Counter:
@@ -29,21 +28,14 @@ def test_enough_is_certified():
 
 
 UNNAMED = {"latent_optimization.optimize_latents: views of other images"}  # a free choice of repair may look the same
-# These draw from NumPy or Python. The reference of Task 10, which seeds torch alone, does not repeat on top of them.
-UNSEEDED = {
-    "augmentations.random_flip: numpy and back",
-    "augmentations.random_resized_crop: a loop with python's random and bicubic interpolation",
-}
 
 
 def test_no_mistake_passes_and_nothing_right_is_refused_or_misnamed():
     row = sums()
-    assert row["caught"] == row["mistakes"] and row["charged elsewhere"] == row["misnamed"] == 0
+    assert row["caught hidden"] == row["mistakes"] and row["charged elsewhere"] == row["misnamed"] == row["pairs wrong"] == 0
     unnamed = {f"{each.target}: {each.name}" for each in results.outcomes(COMMITTED, "mistake") if not each.rightly_named()}
     assert unnamed <= UNNAMED
-    for each in results.outcomes(COMMITTED, "variant"):
-        allowed = f"{each.target}: {each.name}" in UNSEEDED and set(each.verdicts) <= judging.names_of(["latent_optimization"])
-        assert allowed or not each.verdicts, each
+    assert row["refused"] == 0
 
 
 def test_the_page_shows_the_results():

@@ -53,7 +53,14 @@ def name_of(entry) -> str:
 
 
 def long_ones_marked(entries) -> list:
-    return [pytest.param(each, marks=pytest.mark.slow) if each.name in LONG else each for each in entries]
+    """Of the bonus tasks, whose functions take longest, one entry a function is left to the fast tests."""
+    seen: set = set()
+    marked = []
+    for each in entries:
+        is_long = each.name in LONG or (each.target in seen and task_of(each.target) in ("clustering", "latent_optimization"))
+        marked.append(pytest.param(each, marks=pytest.mark.slow) if is_long else each)
+        seen |= set() if is_long else {each.target}
+    return marked
 
 
 def is_about(entry, student) -> bool:

@@ -132,6 +132,7 @@ def test_a_verdict_stands_whatever_becomes_of_its_explanation(tmp_path, monkeypa
     assert not any(item.verdict == "grader_fault" for item in items.values())
 
 
+@pytest.mark.slow
 def test_a_function_that_a_scenario_misses_is_named(tmp_path):
     items = graded(tmp_path, "train_one_step = train_step\ndel train_step\n", "training", "training.py")
     item = items["training.step_terms"]

@@ -161,7 +161,8 @@ and the tests hold that they cover every known mistake. {open}
 
 Only those items run whose check reaches the function on the reference; all others cannot change. Everything runs in one
 process through the same checks and prerequisites as a grading; `tests/test_redteam.py` and `tests/test_verdicts.py`
-are about the wall.
+are about the wall. Nothing is stopped for being slow: `covariance_loss` as a loop over all pairs of columns is right by every check, and
+grading stops the two items that train with it after two minutes, as the handout says.
 
 ## What is not as it should be
 
