@@ -133,7 +133,12 @@ def check_of(item: str) -> harness.Check:
 
 # Two mistakes at once
 
-MOST_PAIRS = 100  # of one function: where networks are trained, one takes seconds
+MOST_PAIRS = 100  # of one function
+FEWER_PAIRS = {  # where one takes ten seconds and more
+    "clustering.project_with_centers": 40,
+    "training.train_vicreg": 40,
+    "latent_optimization.optimize_latents": 20,
+}
 
 # Two mistakes that together are a third: (function, the two) -> its name. Which of them was made cannot be seen.
 TOGETHER = {
@@ -175,7 +180,8 @@ def pairs(top: str) -> list[Pair]:
     found = [(a, b) for entries in helpers for a in own for b in entries]
     found += [both for one, other in itertools.combinations(helpers, 2) for both in itertools.product(one, other)]
     found += diagnosis.pairs_within(top)
-    chosen = random.Random(top).sample(found, MOST_PAIRS) if len(found) > MOST_PAIRS else found
+    most = FEWER_PAIRS.get(top, MOST_PAIRS)
+    chosen = random.Random(top).sample(found, most) if len(found) > most else found
     return [Pair(top, *each) for each in chosen]
 
 

@@ -155,7 +155,7 @@ and the tests hold that they cover every known mistake. {open}
 - A **pair** is two mistakes that meet: in one function, in a function and one that it calls, or in two that it calls. The
   diagnosis may name both, one or none of them; *are a third* where two mistakes together are a third one exactly.
   Pairs that do not meet are diagnosed apart, each from facts of its own function. Of a function with more than
-  {most} pairs, {most} are drawn with a fixed seed.
+  {most} pairs, {most} are drawn with a fixed seed; fewer of {fewer}.
 
 {table}
 
@@ -179,4 +179,5 @@ def page(results: dict[str, dict]) -> str:
     left = collections.Counter(job.kind for job in work() if job.key not in results)
     missing = [f"{left[kind]} {words}" for kind, words in OPEN.items() if left[kind]]
     still = f"Not run yet: {' and '.join(missing)}." if missing else "Nothing is left to be run."
-    return PAGE.format(table=table(results), faults=told, most=judging.MOST_PAIRS, open=still)
+    fewer = " and ".join(f"`{target}` ({most})" for target, most in judging.FEWER_PAIRS.items())
+    return PAGE.format(table=table(results), faults=told, most=judging.MOST_PAIRS, fewer=fewer, open=still)
