@@ -55,7 +55,7 @@ def inverse_density(
     """
     ### BEGIN SOLUTION
     distances, _ = nearest_neighbors(test, reference, k)  # (M, k)
-    return distances.mean(dim=1)
+    return torch.as_tensor(distances).mean(dim=1)
     ### END SOLUTION
 
 

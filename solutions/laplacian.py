@@ -134,7 +134,7 @@ def knn_graph(x: np.ndarray | torch.Tensor, n_neighbors: int):
     _, indices = nearest_neighbors(x, x, n_neighbors, exclude_self=True)  # (N, n)
     rows = np.repeat(np.arange(len(x)), n_neighbors)
     ones = np.ones(len(rows))
-    nearest = csr_array((ones, (rows, indices.cpu().numpy().ravel())), shape=(len(x), len(x)))
+    nearest = csr_array((ones, (rows, torch.as_tensor(indices).cpu().numpy().ravel())), shape=(len(x), len(x)))
     return nearest.maximum(nearest.T).tocsr()
     ### END SOLUTION
 
