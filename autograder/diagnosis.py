@@ -21,6 +21,7 @@ import numpy as np
 import torch
 
 from autograder import misconceptions
+from autograder.expect import Mismatch
 from autograder.misconceptions import Entry, mutants
 from autograder.student import LocalChannel, NotAttempted, Student, StudentError
 from autograder.worker import wire
@@ -168,11 +169,13 @@ def _answer(student: Student, target: str, probe: misconceptions.Probe):
 
 
 def attempt(call, *args, **kwargs):
-    """What a call returns, or that it raised."""
+    """What a call returns, or that it raised; of an observer, also that what came cannot be read (not finite, another shape)."""
     try:
         return call(*args, **kwargs)
     except StudentError as error:
         return Raised(error.type_name if error.kind == "exception" else error.kind)
+    except Mismatch:
+        return Raised("Mismatch")
 
 
 @functools.lru_cache(maxsize=10_000)

@@ -26,7 +26,13 @@ class Job:
         return f"{self.kind}: {self.target}: {self.name}"
 
     def perform(self) -> dict:
-        """Plain data: what happened."""
+        """Plain data: what happened. Raises RuntimeError, which every process can take, for whatever breaks."""
+        try:
+            return self._perform()
+        except Exception as error:
+            raise RuntimeError(f"{type(error).__name__}: {error}") from None
+
+    def _perform(self) -> dict:
         if self.kind == "pairs":
             chosen = judging.pairs(self.target)[int(self.name) :][:PAIRS_AT_ONCE]
             found = {f"{each.first.name} + {each.second.name}": each.verdict() for each in chosen}
