@@ -10,7 +10,7 @@ import io
 from collections.abc import Iterable, Sequence
 
 from autograder.report import VERDICTS, Report
-from autograder.sinks import number, one_line
+from autograder.sinks import number, plain
 
 BYTE_ORDER_MARK = "\ufeff"
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # what a cell must not start with
@@ -37,5 +37,5 @@ def render(reports: Iterable[Report], order: Sequence[str] = ()) -> str:
 
 def harmless(text: str) -> str:
     """Text that no spreadsheet runs as a formula, on one line."""
-    text = one_line(text)
+    text = plain(text).replace("\n", " ")
     return f"'{text}" if text.startswith(FORMULA) else text
