@@ -229,6 +229,15 @@ def test_after_sigkill_results_are_valid_and_what_was_graded_counts(archive, tmp
     assert why in found["output"]
 
 
+@pytest.mark.slow
+def test_nobody_needs_to_listen(archive, tmp_path):
+    """A log that ends early costs no points."""
+    site = Site(tmp_path, archive, submission(tmp_path))
+    process = site.start()
+    process.stdout.close()
+    assert process.wait(WAIT) == 0 and site.results()["score"] == 2 and site.results()["extra_data"]["complete"]
+
+
 def test_without_python_the_placeholder_stays(archive, tmp_path, monkeypatch):
     site = Site(tmp_path, archive, None)
     monkeypatch.setattr(trial, "environment", lambda root: {**os.environ, "AUTOGRADER_ROOT": str(root)})

@@ -28,8 +28,9 @@ PROJECT = Path(__file__).resolve().parent.parent
 QUICK = ("warmup", "vicreg", "retrieval")
 FAULTY = ("warmup.normalize", "vicreg.variance_loss", "vicreg.covariance_loss", "evaluation.retrieve")
 ATTACKS = (
-    "exits-at-import", "exits-in-a-function", "prints-a-gigabyte", "raises-rude-text", "names-that-look-like-verdicts",
-    "raises-what-lies-about-itself", "types-that-look-like-verdicts", "returns-nan", "leaves-out-a-file", "forges-reports",
+    "exits-on-import", "sys-exit-in-a-function", "forges-a-results-file", "prints-a-gigabyte", "raises-rude-text",
+    "names-that-look-like-verdicts", "raises-what-lies-about-itself", "types-that-look-like-verdicts", "returns-nan",
+    "hands-in-a-link",
 )  # fmt: skip
 
 
@@ -189,6 +190,20 @@ def check_agreement(report: Report) -> None:
 
 def test_every_sink_has_a_reader_here():
     assert set(RENDERERS) == set(READERS)
+
+
+def test_the_example_of_the_guide_is_a_format(tmp_path, monkeypatch):
+    """docs/sinks.md: a new file is all that it takes."""
+    guide = (PROJECT / "docs" / "sinks.md").read_text(encoding="utf-8").partition("## How to add one")[2]
+    source = "\n".join(line[4:] for line in guide.splitlines() if line.startswith("    ") or not line)
+    (tmp_path / "tap.py").write_text(source, encoding="utf-8")
+    monkeypatch.setattr(sinks, "__path__", [*sinks.__path__, str(tmp_path)])
+    monkeypatch.delitem(sys.modules, "autograder.sinks.tap", raising=False)
+    found = sinks.formats.__wrapped__()
+    monkeypatch.delitem(sys.modules, "autograder.sinks.tap")
+    lines = found["tap"].render(six_verdicts()).splitlines()
+    assert found["tap"].FILE == "results.tap" and lines[1] == "1..12" and lines[2] == "ok 1 - Title of passed # passed"
+    assert set(found) == {*sinks.formats(), "tap"}
 
 
 # -- graded submissions -----------------------------------------------------------------------------------------------

@@ -3,9 +3,10 @@
     python supervise.py /autograder
 
 The grader (grade_one.py) is another process, which can be killed, run out of memory or take too long. It tells each item
-when it is done. From that this process writes results.json, whole or not at all: while grading goes on, and at its end. What was not
-graded counts nothing until the instructor runs it again, for who could bring the grader down would otherwise gain by it.
+when it is done. From that this process writes results.json, whole or not at all: while grading goes on, and at its end.
+What was not graded counts nothing until the instructor runs it again: who can bring the grader down must not gain by it.
 """
+import contextlib
 import dataclasses
 import json
 import os
@@ -89,12 +90,18 @@ def main(root: Path) -> int:
         save()
         return 0
     except GraderEnded as ended:
-        print(f"autograder: {ended}", flush=True)
         save(str(ended))
+        say(f"autograder: {ended}\n")
     except BaseException as error:  # ours, or an interrupt: what is known is kept in any case
-        traceback.print_exc(file=sys.stdout)
         save(f"the autograder failed ({type(error).__name__})")
+        say(traceback.format_exc())
     return 1
+
+
+def say(text: str) -> None:
+    """For the instructor, as far as anybody can hear it."""
+    with contextlib.suppress(OSError):
+        os.write(1, text.encode())
 
 
 def save_results(root: Path, settings: dict, told: Told, why: str, seconds: float) -> None:

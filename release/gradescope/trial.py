@@ -7,8 +7,11 @@ import tempfile
 import time
 from pathlib import Path
 
+import jsonschema
+
 from autograder.rubric import Rubric
 
+SCHEMA = Path(__file__).with_name("results.schema.json")
 METADATA = {"id": 1, "created_at": "2026-01-01T12:00:00.000000-07:00", "previous_submissions": [], "users": []}
 
 
@@ -21,6 +24,8 @@ def run(files: dict[str, bytes], part: Rubric) -> int:
 
 def grade(files: dict[str, bytes], submission: str, wanted: float) -> bool:
     """Grade what lies in one of the archive's own folders; whether it has the wanted score."""
+    what = {"solutions": "the reference", "assignment": "the stubs"}[submission]
+    print(f"trying {what} ...", flush=True)
     start = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="gradescope-") as base:
         root = lay_out(Path(base), files)
@@ -28,7 +33,6 @@ def grade(files: dict[str, bytes], submission: str, wanted: float) -> bool:
             if name.startswith(f"{submission}/") and name.count("/") == 1:
                 (root / "submission" / name.partition("/")[2]).write_bytes(data)
         found = start_and_wait(root)
-    what = {"solutions": "the reference", "assignment": "the stubs"}[submission]
     held = found["score"] == wanted and found["extra_data"]["complete"]
     seconds = time.monotonic() - start
     print(f"{'ok  ' if held else 'FAIL'}  {what}: {found['score']:g} points, {wanted:g} expected, {seconds:.0f} s", flush=True)
@@ -57,7 +61,7 @@ def environment(root: Path) -> dict[str, str]:
 
 
 def start_and_wait(root: Path) -> dict:
-    """Run it, with a line for each second item as progress, and read what it wrote."""
+    """Run it, counting the items as they are told, and read what it wrote."""
     command = [str(root / "run_autograder")]
     grading = subprocess.Popen(command, cwd=root, env=environment(root), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     count = 0
@@ -66,4 +70,6 @@ def start_and_wait(root: Path) -> dict:
         if sys.stderr.isatty():
             print(f"\r      {count} items", end="\r", file=sys.stderr, flush=True)
     grading.wait()
-    return json.loads((root / "results" / "results.json").read_text(encoding="utf-8"))
+    found = json.loads((root / "results" / "results.json").read_text(encoding="utf-8"))
+    jsonschema.validate(found, json.loads(SCHEMA.read_text(encoding="utf-8")))
+    return found
