@@ -226,7 +226,8 @@ def submission(name: str, base: Path) -> Path:
 
 def graded(name: str, tasks, base: Path) -> Report:
     full = rubric.load()
-    full = dataclasses.replace(full, limits={**full.limits, **redteam.SHORT})
+    if name in ATTACKS:
+        full = dataclasses.replace(full, limits={**full.limits, **redteam.SHORT})
     return grading.grade(submission(name, base), full.only(tasks), full, sandbox.choose())
 
 
