@@ -63,7 +63,7 @@ def run(options, console: Console) -> int:
         try:
             console.print(f"Sandbox: {confinement.describe()}", markup=False, soft_wrap=True)
             for number, (path, name) in enumerate(names.items(), start=1):
-                console.rule(Text(f"{number} of {len(names)}: {report.clean(name)}"), align="left")
+                console.rule(Text(f"{number} of {len(names)}: {terminal.name(name)}"), align="left")
                 session.grade(path, name)
                 if session.is_broken(name):
                     session.say(f"The grader fails on its own reference, too: stopped after {number} of {len(names)} submissions.")
@@ -126,7 +126,7 @@ class Session:
         self.failed_by_reference: set[str] | None = None  # items at which the grader fails whoever is graded
 
     def say(self, text: str) -> None:
-        self.console.print(text, markup=False, soft_wrap=True)
+        self.console.print(terminal.harmless(text), markup=False, soft_wrap=True)
 
     def grade(self, path: Path, name: str) -> None:
         """Grade one submission, or keep what is stored of it, and write its reports."""

@@ -33,6 +33,11 @@ def name(text: str) -> str:
     return apart(one_line(text), LOG_COMMANDS)
 
 
+def harmless(text: str) -> str:
+    """Lines of ours in which there may be names, wherever they stand."""
+    return apart(plain(text), LOG_COMMANDS)
+
+
 def apart(text: str, commands: tuple[str, ...]) -> str:
     """Text with a blank in what a CI service would take for a command."""
     for command in commands:
