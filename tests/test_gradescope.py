@@ -5,6 +5,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -64,9 +65,9 @@ class Site:
             command, cwd=self.root, env=trial.environment(self.root), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
 
-    def run(self) -> dict:
+    def run(self, seconds: float = WAIT) -> dict:
         process = self.start()
-        self.output = process.communicate(timeout=WAIT)[0]
+        self.output = process.communicate(timeout=seconds)[0]
         assert process.returncode == 0
         return self.results()
 
@@ -154,7 +155,7 @@ def attacked(base: Path, archive: Path) -> Site:
 
 
 def without_time(base: Path, archive: Path) -> Site:
-    return Site(base, archive, submission(base, SLOW.format(seconds=9)), seconds=5.0)
+    return Site(base, archive, submission(base, SLOW.format(seconds=8)), seconds=10.0)
 
 
 KINDS = {"late": graded_late, "attack": attacked, "no time": without_time}
@@ -178,6 +179,7 @@ def test_neither_a_late_nor_an_earlier_submission_changes_points(sites):
     assert [test["visibility"] for test in found["tests"]] == ["visible"] * 2 + ["after_published"] * 2
     assert 0 < found["execution_time"] < WAIT
     assert found["output"].splitlines()[-1].startswith("Sandbox: ") and "Sandbox: " in site.output
+    assert ("as the user" in found["output"]) != ("ran as the same user as the grader" in found["output"])
 
 
 @pytest.mark.slow
@@ -187,6 +189,8 @@ def test_a_zip_in_the_submission_is_graded(archive, tmp_path):
 
 
 def test_an_attack_gets_nothing_and_its_text_does_no_harm(sites):
+    if not sandbox.choose().files:
+        pytest.skip("without a wall student code may write what the user who grades may write")
     site, found = sites["attack"]
     assert set(verdicts(found)) == {"crashed"} and found["score"] == 0 and found["extra_data"]["complete"]
     text = (site.root / "results" / "results.json").read_text("utf-8")
@@ -196,9 +200,10 @@ def test_an_attack_gets_nothing_and_its_text_does_no_harm(sites):
 
 def test_a_grading_without_time_ends_with_what_is_known(sites):
     site, found = sites["no time"]
-    assert "0 of 4 items were graded: the time ran out" in found["output"] and not found["extra_data"]["complete"]
-    assert set(verdicts(found)) == {"not_graded"} and found["score"] == 0
-    assert all("[not graded]" in test["name"] and test["output"].startswith("Not graded: the time ran out.") for test in found["tests"])
+    assert re.search("[01] of 4 items were graded: the time ran out", found["output"]) and not found["extra_data"]["complete"]
+    assert verdicts(found)[1:] == ["not_graded"] * 3 and found["score"] < 1
+    for test in found["tests"][1:]:
+        assert "[not graded]" in test["name"] and test["output"].startswith("Not graded: the time ran out.") and test["score"] == 0
     assert not site.processes("grade_one.py") and found["execution_time"] < 30
 
 
@@ -210,6 +215,7 @@ def wait_for(condition, what: str):
     return found
 
 
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="finds the process to kill in /proc")
 @pytest.mark.parametrize("victim", ["grade_one.py", pytest.param("supervise.py", marks=pytest.mark.slow)])
 def test_after_sigkill_results_are_valid_and_what_was_graded_counts(archive, tmp_path, victim):
     site = Site(tmp_path, archive, submission(tmp_path, SLOW.format(seconds=2.1)))
@@ -274,7 +280,7 @@ def test_the_archive_grades_as_the_command_line_does(tmp_path):
     """All tasks, with the bonus tasks on top of the score; also a proof that the archive lacks no file."""
     assert run_command(tmp_path / "a.zip")[0] == 0
     given = submission(tmp_path, NO_DIVISION)
-    found = Site(tmp_path / "site", tmp_path / "a.zip", given).run()
+    found = Site(tmp_path / "site", tmp_path / "a.zip", given).run(600)
     full = rubric.load()
     report: Report = grading.grade(given, full, full, sandbox.choose())
     expected = sink.results(report)

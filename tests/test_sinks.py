@@ -396,11 +396,9 @@ def test_a_cell_of_the_table_stays_one_where_semicolons_stand_between_cells():
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-@pytest.mark.parametrize("name", READERS)
-def test_no_sink_writes_a_number_that_is_none(name, value):
+@pytest.mark.parametrize("name", [name for name in READERS if name != "console"])
+def test_no_file_holds_a_number_that_is_none(name, value):
     report = six_verdicts(total=value)
-    if name in ("html", "console"):
-        pytest.skip("for people, who see that it is none")
     with pytest.raises(ValueError):
         RENDERERS[name](report)
 

@@ -10,7 +10,7 @@ import jinja2
 from markupsafe import Markup, escape
 
 from autograder.report import VERDICTS, Report
-from autograder.sinks import plain, without_log_commands
+from autograder.sinks import finite, plain, without_log_commands
 from autograder.sinks.console import MARKS
 
 FILE = "report.html"
@@ -61,8 +61,8 @@ def inert(text: str) -> Markup:
 
 
 def points(number: float) -> str:
-    """At most two decimals, none where there are none."""
-    return f"{round(number, 2):g}"
+    """At most two decimals, none where there are none. Raises ValueError for what is not finite."""
+    return f"{round(finite(number), 2):g}"
 
 
 def seconds(number: float) -> str:
