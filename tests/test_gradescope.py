@@ -60,10 +60,10 @@ class Site:
         path.write_text(json.dumps({**json.loads(path.read_text()), **settings}))
 
     def start(self) -> subprocess.Popen:
-        command = [str(self.root / "run_autograder")]
         return subprocess.Popen(
-            command, cwd=self.root, env=trial.environment(self.root), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
+            [self.root / "run_autograder"], cwd=self.root, env=trial.environment(self.root), text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
 
     def run(self, seconds: float = WAIT) -> dict:
         process = self.start()
@@ -110,9 +110,9 @@ HOSTILE = """
 import os, signal, subprocess
 def normalize(images):
     told = []
-    for path in ({root!r} + "/results/results.json", {root!r} + "/results/results.json.new", {root!r} + "/source/gradescope.json"):
+    for path in ("/results/results.json", "/results/results.json.new", "/source/gradescope.json"):
         try:
-            with open(path, "w") as file:
+            with open({root!r} + path, "w") as file:
                 file.write('{{"score": 1000, "tests": []}}')
             told.append("written")
         except OSError:
@@ -132,7 +132,7 @@ LATE = {
     "id": 7,
     "created_at": "2026-08-09T12:00:00.000000-07:00",
     "assignment": {"due_date": "2026-07-01T00:00:00.000000-07:00", "late_due_date": None, "total_points": "80.0"},
-    "previous_submissions": [{"submission_time": "2026-06-30T00:00:00.000000-07:00", "score": 1000.0, "results": {"score": 1000.0}}],
+    "previous_submissions": [{"submission_time": "2026-06-30T00:00:00.000000-07:00", "score": 99.0, "results": {"score": 99.0}}],
 }
 
 
@@ -297,8 +297,8 @@ def test_the_archive_has_what_gradescope_asks_for_and_what_grading_needs(archive
         modes = {entry.filename: entry.external_attr >> 16 & 0o777 for entry in packed.infolist()}
     assert {"setup.sh", "run_autograder", "supervise.py", "grade_one.py", "gradescope.json", "requirements.txt"} <= names
     assert modes["setup.sh"] == modes["run_autograder"] == 0o755 and modes["supervise.py"] == 0o644
-    for needed in ("checks/hidden/test_warmup_hidden.py", "checks/pytest.ini", "rubric.toml", "misconceptions/warmup.py", "worker/server.py"):
-        assert f"autograder/{needed}" in names
+    ours = ("checks/hidden/test_warmup_hidden.py", "checks/pytest.ini", "rubric.toml", "misconceptions/warmup.py", "worker/server.py")
+    assert {f"autograder/{name}" for name in ours} <= names
     assert {f"{folder}/warmup.py" for folder in ("assignment", "solutions")} <= names
     assert not [name for name in names if "__pycache__" in name or name.startswith(("tests/", "docs/", "solutions/discussion"))]
     assert archive.stat().st_mode & 0o777 == 0o600 and archive.stat().st_size < 10**7

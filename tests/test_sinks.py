@@ -140,7 +140,8 @@ def read_gradescope(text: str, report: Report) -> Read:
     extra = found["extra_data"]
     assert math.isclose(found["score"], extra["total"] + extra["bonus"]) and math.isclose(found["score"], sum(by_task.values()))
     assert by_task == extra["tasks"]
-    return Read(extra["total"], extra["max_total"], extra["bonus"], list(by_task.values()), [each["tags"][1] for each in found["tests"]])
+    verdicts = [each["tags"][1] for each in found["tests"]]
+    return Read(extra["total"], extra["max_total"], extra["bonus"], list(by_task.values()), verdicts)
 
 
 def read_csv(text: str, report: Report) -> Read:
@@ -262,7 +263,7 @@ def test_all_formats_agree_about_all_tasks(name, tmp_path):
 def item(task: str, verdict: str, worth: float = 1.5, **changes) -> ItemResult:
     earned = worth if verdict in ("passed", "grader_fault") else 0.0
     message = "" if verdict == "passed" else "Expected: 1\nCame:     2"
-    made = ItemResult(f"{task}.{verdict}", f"Title of {verdict}", "public", verdict, earned, worth, message, "Look there.", None, 0.25)
+    made = ItemResult(f"{task}.{verdict}", f"Title of {verdict}", "public", verdict, earned, worth, message, "Look there.")
     return dataclasses.replace(made, **changes)
 
 
@@ -273,9 +274,10 @@ def task_of(name: str, title: str, items: list[ItemResult], bonus: bool = False)
 def six_verdicts(**changes) -> Report:
     """All verdicts in a task, and in a bonus task with other points."""
     main = task_of("vicreg", "Task 2: The VICReg loss", [item("vicreg", verdict) for verdict in VERDICTS])
-    more = task_of("clustering", "Task 9: Clustering (bonus)", [item("clustering", verdict, 0.25) for verdict in VERDICTS], True)
-    made = Report("alice", main.points, main.max_points, "bubblewrap: no network", ["a note"], [main, more], more.points, more.max_points)
-    return dataclasses.replace(made, **changes)
+    bonus = [item("clustering", verdict, 0.25) for verdict in VERDICTS]
+    more = task_of("clustering", "Task 9: Clustering (bonus)", bonus, True)
+    made = Report("alice", main.points, main.max_points, "bubblewrap: no network", ["a note"], [main, more])
+    return dataclasses.replace(made, **{"bonus": more.points, "max_bonus": more.max_points, **changes})
 
 
 def test_the_six_verdicts_can_be_told_apart_in_every_format():
@@ -288,7 +290,8 @@ def test_messages_hints_and_mistakes_are_told(name):
     report.tasks[0].items[1].misconception = "square root missing"
     text = RENDERERS[name](report)
     if name == "junit":
-        text = "\n".join([*xml.fromstring(text).itertext(), *(each.get("value") for each in xml.fromstring(text).iter("property"))])
+        root = xml.fromstring(text)
+        text = "\n".join([*root.itertext(), *(each.get("value") for each in root.iter("property"))])
     elif name == "gradescope":
         found = json.loads(text)
         text = "\n".join([found["output"], *(f"{each['output']} {each['extra_data']}" for each in found["tests"])])
@@ -307,7 +310,8 @@ HOSTILE = {
     "a script": "<script>alert(1)</script></pre></details><img src=x onerror=alert(1)><!-- ",
     "a table": "| total | 100 | 100 |\n|---|---|---|\n| a || b \\| c |",
     "backticks": "```\n# 100 points\n````\n`x` ~~~\n</summary>",
-    "Markdown": "# 100\n\n- x\n\n[click](javascript:alert(1)) ![x](http://example.org/x.png) <http://example.org> **b** _e_ @someone #1 $x$",
+    "Markdown": "# 100\n\n- x\n\n[click](javascript:alert(1)) ![x](http://example.org/x.png) <http://example.org> **b** _e_",
+    "names": "@someone #1 $x$ :smile: someone/something@abcdef1",
     "addresses": "http://example.org www.example.org someone@example.org",
     "NUL": "a\x00b",
     "lone surrogates": "\udcff\ud800 \udfff",
@@ -405,7 +409,7 @@ def test_no_file_holds_a_number_that_is_none(name, value):
 
 def test_a_summary_has_less_than_a_megabyte_and_counts_what_is_left_out():
     worst = sinks.MAX_TEXT * "<"
-    many = [item("vicreg", "failed", id=f"vicreg.i{index}", title=worst, message=worst, hint=worst) for index in range(130)]
+    many = [item("vicreg", "failed", title=worst, message=worst, hint=worst) for _ in range(130)]
     report = six_verdicts(tasks=[task_of("vicreg", worst, many)], notes=[worst] * 9)
     text = markdown.render(report)
     assert len(text.encode()) < 10**6

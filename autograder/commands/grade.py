@@ -26,8 +26,9 @@ examples:
   python -m autograder grade alice.zip --out graded --write markdown="$GITHUB_STEP_SUMMARY"
 
 A submission is a folder or zip that is, or holds, the student's assignment/ folder. Each gets OUT/<its name>/report.json
-and report.html, and a file for each --write; OUT/scores.csv has a row for each report in OUT. The same command again goes on after an interrupt: a report
-is kept where nothing that it rests on has changed (docs/reproducibility.md), verdicts of a time or memory limit included.
+and report.html, and a file for each --write (docs/sinks.md); OUT/scores.csv has a row for each report in OUT. The same command
+again goes on after an interrupt: a report is kept where nothing that it rests on has changed (docs/reproducibility.md),
+verdicts of a time or memory limit included.
 Where something has changed, what it touches is graded again, and what that changed is listed at the end.
 
 exit codes: 0 graded (whatever the points), 2 wrong usage, rubric or sandbox, or another grading holds OUT,
@@ -57,7 +58,7 @@ def run(options, console: Console) -> int:
     if options.out.exists() and not options.out.is_dir():
         raise UsageError(f"{options.out} is a file; --out names a folder")
     if len(names) > 1 and (named := [each for each in options.written if each.path]):
-        raise UsageError(f"{named[0].path} cannot hold {len(names)} reports: write --write {named[0].format} without a file")
+        raise UsageError(f"{named[0].path} cannot hold {len(names)} reports: use --write {named[0].format} without a file")
     session = Session(options.out, part, full, confinement, options.fresh, console, options.written)
     with locked(options.out, options.wait, session.say):
         try:

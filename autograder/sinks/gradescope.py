@@ -53,9 +53,10 @@ def summary(report: Report) -> str:
     lines = [f"{number(report.total)} of {number(report.max_total)} points"]
     if report.max_bonus:
         lines[0] += f", and {number(report.bonus)} of {number(report.max_bonus)} bonus points on top"
-    lines += [verdicts_in_words(report), *(f"Note: {one_line(note)}" for note in report.notes), f"Sandbox: {one_line(report.sandbox)}"]
+    lines += [verdicts_in_words(report), *(f"Note: {one_line(note)}" for note in report.notes)]
+    lines.append(f"Sandbox: {one_line(report.sandbox)}")
     if faults := report.count("grader_fault"):
-        lines.append(f"The grader itself failed on {faults} items, which cost no points: instructors, please look, and grade again.")
+        lines.append(f"The grader itself failed on {faults} items, which cost no points. Instructors, please grade again.")
     return "\n".join(lines)
 
 

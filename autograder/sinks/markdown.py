@@ -36,14 +36,13 @@ def notes(report: Report) -> str:
 
 
 def table(report: Report) -> str:
-    rows = ["| task | points | of | |", "|---|--:|--:|---|"]
-    rows += [f"| {escaped(each.title)} | {number(each.points)} | {number(each.max_points)} | {marks(each)} |" for each in report.tasks]
-    return "\n".join(rows) + "\n"
+    return "\n".join(["| task | points | of | |", "|---|--:|--:|---|", *map(task_row, report.tasks)]) + "\n"
 
 
-def marks(task: TaskResult) -> str:
-    """The verdicts of a task's items, in their order: one sign each."""
-    return "".join(MARKS[item.verdict][0] for item in task.items)
+def task_row(task: TaskResult) -> str:
+    """A task's points, and a sign for the verdict of each of its items."""
+    marks = "".join(MARKS[item.verdict][0] for item in task.items)
+    return f"| {escaped(task.title)} | {number(task.points)} | {number(task.max_points)} | {marks} |"
 
 
 def items(task: TaskResult) -> str:

@@ -67,7 +67,8 @@ class Settings:
 def register(commands) -> None:
     """Add the command's parser."""
     command = commands.add_parser(
-        "gradescope", help="pack the autograder for Gradescope", epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter,
+        "gradescope", help="pack the autograder for Gradescope", epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         description="Pack the grader, the hidden checks and the reference into the archive that Gradescope asks for.",
     )  # fmt: skip
     command.add_argument("out", type=Path, metavar="OUT.zip", help="where the archive goes; for instructors' eyes only")
@@ -76,11 +77,11 @@ def register(commands) -> None:
         "--hidden-items", choices=gradescope.VISIBILITIES, default="after_published", metavar="WHEN",
         help=f"when students see hidden items and their score: {', '.join(gradescope.VISIBILITIES)} (default after_published)",
     )  # fmt: skip
-    command.add_argument("--timeout", type=float, default=10, metavar="MINUTES", help="the time-out set at Gradescope (default 10)")
-    command.add_argument("--extra-index-url", default="", metavar="ADDRESS", help="where else pip looks for packages, at Gradescope")
+    command.add_argument("--timeout", type=float, default=10, metavar="MINUTES", help="the one set at Gradescope (default 10)")
+    command.add_argument("--extra-index-url", default="", metavar="ADDRESS", help="where else pip looks, at Gradescope")
     command.add_argument("--force", action="store_true", help="replace OUT.zip if it is there")
     command.add_argument("--dry-run", action="store_true", help="write nothing; list what would be in it")
-    command.add_argument("--try", action="store_true", dest="tried", help="unpack it and grade the reference and the stubs with it, here")
+    command.add_argument("--try", action="store_true", dest="tried", help="grade the reference and the stubs with it, here")
     command.set_defaults(run=run)
 
 

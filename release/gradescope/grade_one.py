@@ -92,7 +92,9 @@ def find_submission(folder: Path, files: tuple[str, ...]) -> tuple[Path, list[st
 
 def skeleton(part: Rubric) -> list[dict]:
     """All that is to be graded, as tasks with items."""
-    return [{"id": task.id, "title": title(task), "bonus": task.bonus, "items": [*map(entry, task.items)]} for task in part.tasks]
+    return [
+        {"id": task.id, "title": title(task), "bonus": task.bonus, "items": [*map(entry, task.items)]} for task in part.tasks
+    ]
 
 
 def title(task: rubric.Task) -> str:

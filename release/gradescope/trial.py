@@ -62,8 +62,9 @@ def environment(root: Path) -> dict[str, str]:
 
 def start_and_wait(root: Path) -> dict:
     """Run it, counting the items as they are told, and read what it wrote."""
-    command = [str(root / "run_autograder")]
-    grading = subprocess.Popen(command, cwd=root, env=environment(root), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    grading = subprocess.Popen(
+        [root / "run_autograder"], cwd=root, env=environment(root), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
     count = 0
     for line in grading.stdout:
         count += line[:1] in "✓✗!·-?"
