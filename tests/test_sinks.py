@@ -100,13 +100,19 @@ def read_html(text: str, report: Report) -> Read:
     return Read(total, most, bonus[0] if bonus else 0.0, tasks, verdicts[counted:-explained])
 
 
+IN_JUNIT = {
+    "failed": "failure", "crashed": "error", "grader_fault": "error", "not_attempted": "skipped", "blocked": "skipped",
+}  # fmt: skip
+
+
 def read_junit(text: str, report: Report) -> Read:
     suites = list(xml.fromstring(text))
     told = [properties(suite) for suite in suites]
     cases = [case for suite in suites for case in suite.findall("testcase")]
     for case in cases:  # JUnit's own outcome, which is all that most readers show
-        kinds = [each.get("type") for each in case if each.tag in ("failure", "error", "skipped")]
-        assert kinds == ([] if properties(case)["verdict"] == "passed" else [properties(case)["verdict"]])
+        verdict = properties(case)["verdict"]
+        kinds = [(each.tag, each.get("type")) for each in case if each.tag != "properties"]
+        assert kinds == ([] if verdict == "passed" else [(IN_JUNIT[verdict], verdict)])
     assert sum(float(properties(case)["points"]) for case in cases) == sum(float(each["points"]) for each in told)
     totals = [float(told[0][name]) for name in ("total", "max_total", "bonus")]
     return Read(*totals, [float(each["points"]) for each in told], [properties(case)["verdict"] for case in cases])
