@@ -1,4 +1,4 @@
-"""Command line of `release`: `python -m release stubs [--check]`, `notebooks`, `handout` likewise, `discussion`, `gate`."""
+"""Command line of `release`: `stubs [--check]`, `notebooks`, `handout` likewise, `discussion`, `gate`, `gradescope`."""
 
 import argparse
 import sys
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from autograder.rubric import RubricError
 
-from . import discussion, gate, handout, notebooks, stubs
+from . import discussion, gate, gradescope, handout, notebooks, stubs
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = """examples:
@@ -17,6 +17,7 @@ EXAMPLES = """examples:
   python -m release discussion > grading.md                     tick lists and model answers, for those who grade
   python -m release discussion OUT/results.json > grading.md    the same with the numbers of a run
   python -m release gate            prove that the stubs earn nothing, the reference everything, and nothing leaks
+  python -m release gradescope autograder.zip                   pack the autograder for Gradescope (--help says more)
 """
 
 
@@ -37,10 +38,13 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     answers = commands.add_parser("discussion", help="print tick lists and model answers of the discussion questions")
     answers.add_argument("results", nargs="?", type=Path, help="results.json of `python -m solutions.reproduce`")
     commands.add_parser("gate", help="check all that must hold before a release")
+    gradescope.register(commands)
     options = parser.parse_args(arguments)
     try:
         if options.command == "gate":
             return gate.run(root)
+        if options.command == "gradescope":
+            return gradescope.run(options, root)
         if options.command == "discussion":
             sys.stdout.write(discussion.grading_page(root, options.results))
             return 0
@@ -53,7 +57,7 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     except SyntaxError as error:
         print(f"error: {error.filename}:{error.lineno}: not valid Python: {error.msg}", file=sys.stderr)
     except (stubs.MarkerError, notebooks.NotebookError, handout.HandoutError, discussion.DiscussionError,
-            RubricError, OSError) as error:  # fmt: skip
+            gradescope.ArchiveError, RubricError, OSError) as error:  # fmt: skip
         print(f"error: {error}", file=sys.stderr)
     return 2
 
