@@ -80,6 +80,7 @@ class ForkServer:
         """Start the server without waiting for it: the grader's own imports can go on meanwhile."""
         self.scratch = tempfile.mkdtemp(prefix="grading-")
         prefix, code, scratch = sandbox.command(self.confinement, self.code, Path(self.scratch))
+        self.hand_over()
         self.control, theirs = socket.socketpair()
         config = {
             "control_fd": theirs.fileno(),
@@ -96,10 +97,16 @@ class ForkServer:
         env = {} if prefix else sandbox.environment(scratch)
         self.process = subprocess.Popen(
             [*prefix, *python], pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
-            env=env, cwd="/", start_new_session=True,
+            env=env, cwd="/", start_new_session=True, **self.confinement.identity(),
         )  # fmt: skip
         theirs.close()
         self.ready, self.pending = False, b""
+
+    def hand_over(self) -> None:
+        """Where student code runs as another user: let that user read the staged tree, and own the scratch folder."""
+        if identity := self.confinement.identity():
+            os.chmod(self.code, 0o755)
+            os.chown(self.scratch, identity["user"], identity["group"])
 
     def wanted(self, libraries: tuple[str, ...]) -> list[str]:
         """Those of `libraries` (and ALWAYS) that the submission itself imports, and what it cannot help importing."""

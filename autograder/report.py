@@ -1,6 +1,5 @@
 """The report: one tree of plain data that every sink renders. `report.schema.json` is its JSON Schema."""
 import dataclasses
-import json
 import os
 import re
 import tempfile
@@ -109,7 +108,3 @@ def write_atomically(path: Path, text: str) -> None:
     except BaseException:
         os.unlink(temporary)
         raise
-
-
-def to_json(report: Report) -> str:
-    return json.dumps(report.as_dict(), indent=2, ensure_ascii=False) + "\n"

@@ -28,6 +28,7 @@ class Confinement:
     mode: str
     bubblewrap: str | None  # path of the executable
     landlock: bool
+    user: str = ""  # who runs student code, where that is not the user who grades
 
     @property
     def files(self) -> bool:
@@ -39,13 +40,26 @@ class Confinement:
 
     def describe(self) -> str:
         """One line for the report: what is in force, and what is not."""
+        return self.layers() + (f"; as the user {self.user}, who has no rights" if self.user else "")
+
+    def layers(self) -> str:
         if self.mode == "none":
             kept = "time and memory limits" if sys.platform == "linux" else "time limits"
-            return f"none: a separate process with {kept}, but it can read files and use the network"
+            reach = "what that user may open" if self.user else "files"
+            return f"none: a separate process with {kept}, but it can read {reach} and use the network"
         if self.mode == "landlock":
             return f"Landlock: files out of reach{landlock_extent()}; other ways over the network are not blocked"
-        layers = "bubblewrap + Landlock" if self.landlock else "bubblewrap"
-        return f"{layers}: no network, no files but its own, own process ids"
+        names = "bubblewrap + Landlock" if self.landlock else "bubblewrap"
+        return f"{names}: no network, no files but its own, own process ids"
+
+    def identity(self) -> dict:
+        """What starts a process as `user`, with none of the grader's groups: arguments of subprocess.Popen."""
+        if not self.user:
+            return {}
+        import pwd  # there is none where there are no such users
+
+        entry = pwd.getpwnam(self.user)
+        return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
 
 
 def landlock_extent() -> str:
@@ -56,30 +70,45 @@ def landlock_extent() -> str:
     return (", no TCP" if abi >= 4 else "") + (", no signals to other processes" if abi >= 6 else "")
 
 
-def choose(mode: str = "auto", required: bool = False) -> Confinement:
-    """The strongest confinement that works here, or the one asked for.
+def choose(mode: str = "auto", required: bool = False, user: str = "") -> Confinement:
+    """The strongest confinement that works here, or the one asked for; `user` runs student code where root grades.
 
-    Raises SandboxError when `mode` is not available, or when `required` and the files and the network cannot both be
-    put out of reach.
+    Raises SandboxError when `mode` is not available, when `required` and the files and the network cannot both be put
+    out of reach, or when Python cannot be run as `user`.
     """
-    bubblewrap = working_bubblewrap() if mode in ("auto", "bubblewrap") else None
+    if user and not runs_as(user):
+        why = "there is none, it may not start this Python, or it is not root who grades"
+        raise SandboxError(f"student code cannot be run as the user {user!r}: {why}")
+    bubblewrap = working_bubblewrap(user) if mode in ("auto", "bubblewrap") else None
     landlock = landlock_works() and mode != "none"
     if mode == "bubblewrap" and not bubblewrap:
         raise SandboxError("bubblewrap does not work here (no executable, or user namespaces are switched off)")
     if mode == "landlock" and not landlock:
         raise SandboxError("Landlock does not work here (Linux 5.13 or newer with Landlock enabled is needed)")
     found = "bubblewrap" if bubblewrap else "landlock" if landlock else "none"
-    confinement = Confinement(found, bubblewrap, landlock)
+    confinement = Confinement(found, bubblewrap, landlock, user)
     if required and not (confinement.files and confinement.network):
         raise SandboxError(f"a sandbox was required, but the one available here is {confinement.describe()}")
     return confinement
 
 
 @functools.cache
-def working_bubblewrap() -> str | None:
+def runs_as(user: str) -> bool:
+    """Whether student code can be run as this user, who must not be root."""
+    script = "import os, sys; sys.exit(os.geteuid() == 0)"
+    try:
+        identity = Confinement("none", None, False, user).identity()
+        command = [sys.executable, "-I", "-c", script]
+        return subprocess.run(command, capture_output=True, timeout=30, cwd="/", **identity).returncode == 0
+    except (KeyError, ImportError, OSError, subprocess.SubprocessError):
+        return False
+
+
+@functools.cache
+def working_bubblewrap(user: str = "") -> str | None:
     """The first bubblewrap that can really start a process (a system one may carry the policy a bundled one lacks)."""
     for candidate in (shutil.which("bwrap"), bundled_bubblewrap()):
-        if candidate and starts(candidate):
+        if candidate and starts(candidate, user):
             return candidate
     return None
 
@@ -93,10 +122,11 @@ def bundled_bubblewrap() -> str | None:
         return None
 
 
-def starts(bubblewrap: str) -> bool:
+def starts(bubblewrap: str, user: str = "") -> bool:
     probe = [bubblewrap, "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "--unshare-all", "true"]
+    identity = Confinement("bubblewrap", bubblewrap, False, user).identity()
     try:
-        return subprocess.run(probe, capture_output=True, timeout=10).returncode == 0
+        return subprocess.run(probe, capture_output=True, timeout=10, cwd="/", **identity).returncode == 0
     except (OSError, subprocess.TimeoutExpired):
         return False
 

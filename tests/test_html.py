@@ -8,8 +8,9 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from autograder.report import VERDICTS, ItemResult, Report, TaskResult, to_json
+from autograder.report import VERDICTS, ItemResult, Report, TaskResult
 from autograder.sinks import html
+from autograder.sinks import json as json_sink
 
 SCHEMA = Path(html.__file__).parent.parent / "report.schema.json"
 HOSTILE = {
@@ -147,7 +148,7 @@ def validator() -> jsonschema.Draft202012Validator:
 @pytest.mark.parametrize("verdict", VERDICTS)
 def test_a_report_fits_the_schema(verdict):
     other = make_item("failed", misconception="m", id="vicreg.other")
-    validator().validate(json.loads(to_json(make_report(make_item(verdict), other, notes=["n"]))))
+    validator().validate(json.loads(json_sink.render(make_report(make_item(verdict), other, notes=["n"]))))
 
 
 def test_the_schema_names_the_verdicts_and_every_field():

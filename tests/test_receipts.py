@@ -405,7 +405,7 @@ def test_a_lock_file_that_holds_anything_does_no_harm(tmp_path, found):
 def test_scores_hold_all_reports_of_the_folder(graded):
     _, out, _ = graded
     data = (out / "scores.csv").read_bytes()
-    assert data.startswith("\ufeffname,total,max_total,".encode()) and data.count(b"\r\n") == 3
+    assert data.startswith('\ufeff"name","total","max_total",'.encode()) and data.count(b"\r\n") == 3
     rows = list(csv.DictReader(data.decode("utf-8-sig").splitlines()))
     assert [row["name"] for row in rows] == ["'" + FORMULA, "right"]
     assert rows[1]["total"] == rows[1]["warmup"] == rows[1]["max_total"] == "2" and rows[1]["passed"] == "4"

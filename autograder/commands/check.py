@@ -4,9 +4,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from autograder import grading, report, rubric, sandbox
-from autograder.commands import EXIT_OK, EXIT_OPEN, UsageError, add_command, add_grading_options
+from autograder import grading, rubric, sandbox
+from autograder.commands import EXIT_OK, EXIT_OPEN, UsageError, add_command, add_grading_options, add_writing_option, write
 from autograder.sinks import console as terminal
+from autograder.sinks import json
 
 WATCH_SECONDS = 0.3  # how often --watch looks for a saved file
 
@@ -15,6 +16,7 @@ examples:
   python -m autograder check                 all tasks
   python -m autograder check vicreg          one task (its number works too: check 2)
   python -m autograder check --watch         again at every save, showing the first open task
+  python -m autograder check --write junit --write markdown=summary.md    what a CI service shows (docs/sinks.md)
 
 exit codes: 0 everything passed, 1 something has not passed yet, 2 wrong usage, 130 interrupted
 """
@@ -26,6 +28,7 @@ def register(commands) -> None:
     check.add_argument("tasks", nargs="*", metavar="TASK", help="task ids or numbers (default: all)")
     check.add_argument("--dir", type=Path, default=Path(), help="where your assignment/ folder is (default: here)")
     check.add_argument("--watch", action="store_true", help="run again whenever a file is saved")
+    add_writing_option(check, "this folder")
     check.set_defaults(run=run)
 
 
@@ -34,11 +37,15 @@ def run(options, console: Console) -> int:
     part = full.only(options.tasks, visibility="public")
     confinement = sandbox.choose(options.sandbox)
     folder = own_folder(options.dir, full.files)
+    if options.watch and options.written:
+        raise UsageError("--watch shows the open task at every save, and writes nothing: leave out --write")
     if options.watch:
         return watch(folder, part, full, confinement, console)
     result = grading.grade(folder, part, full, confinement, lambda item: terminal.item_line(console, item))
+    for each in options.written:
+        write(each.file(Path()), each.render(result))
     if options.json:
-        print(report.to_json(result), end="")
+        print(json.render(result), end="")
     else:
         terminal.summary(console, result)
     return EXIT_OK if result.count("passed") == len(result.items()) else EXIT_OPEN

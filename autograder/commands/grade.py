@@ -1,6 +1,5 @@
 """`python -m autograder grade`: submissions with all checks, for instructors and CI."""
 import contextlib
-import json
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -10,27 +9,32 @@ from rich.console import Console
 from rich.text import Text
 
 from autograder import grading, lock, receipt, report, reuse, rubric, sandbox
-from autograder.commands import EXIT_FAULT, EXIT_OK, UsageError, add_command, add_grading_options
+from autograder.commands import (
+    EXIT_FAULT, EXIT_OK, UsageError, Wanted, add_command, add_grading_options, add_writing_option, write,
+)  # fmt: skip
 from autograder.rubric import RubricError
 from autograder.sandbox import SandboxError
 from autograder.sinks import console as terminal
-from autograder.sinks import html, lms_csv
+from autograder.sinks import formats, json, lms_csv
 
 EXAMPLES = """
 examples:
   python -m autograder grade submissions/*.zip --out graded
   python -m autograder grade alice/ --out graded --task vicreg --task training
   python -m autograder grade alice.zip --out graded --require-sandbox --json
+  python -m autograder grade submissions/*.zip --out graded --write junit --write gradescope
+  python -m autograder grade alice.zip --out graded --write markdown="$GITHUB_STEP_SUMMARY"
 
 A submission is a folder or zip that is, or holds, the student's assignment/ folder. Each gets OUT/<its name>/report.json
-and report.html; OUT/scores.csv has a row for each report in OUT. The same command again goes on after an interrupt: a report
-is kept where nothing that it rests on has changed (docs/reproducibility.md), verdicts of a time or memory limit included.
+and report.html, and a file for each --write (docs/sinks.md); OUT/scores.csv has a row for each report in OUT. The same command
+again goes on after an interrupt: a report is kept where nothing that it rests on has changed (docs/reproducibility.md),
+verdicts of a time or memory limit included.
 Where something has changed, what it touches is graded again, and what that changed is listed at the end.
 
 exit codes: 0 graded (whatever the points), 2 wrong usage, rubric or sandbox, or another grading holds OUT,
             3 graded, but the grader itself failed on some item, 130 interrupted
 """
-TEMPORARY = (".scores.csv.*", "*/.report.json.*", "*/.report.html.*")  # what a killed grading may leave in OUT
+ALWAYS = (Wanted("json"), Wanted("html"))
 
 
 def register(commands) -> None:
@@ -42,6 +46,7 @@ def register(commands) -> None:
     grade.add_argument("--require-sandbox", action="store_true", help="refuse to run code that is not fully confined")
     grade.add_argument("--fresh", action="store_true", help="grade everything again, whatever is stored in OUT")
     grade.add_argument("--wait", action="store_true", help="wait while another grading writes into OUT")
+    add_writing_option(grade, "OUT/<submission>/")
     grade.set_defaults(run=run)
 
 
@@ -52,12 +57,14 @@ def run(options, console: Console) -> int:
     names = output_names(options.submissions)
     if options.out.exists() and not options.out.is_dir():
         raise UsageError(f"{options.out} is a file; --out names a folder")
-    session = Session(options.out, part, full, confinement, options.fresh, console)
+    if len(names) > 1 and (named := [each for each in options.written if each.path]):
+        raise UsageError(f"{named[0].path} cannot hold {len(names)} reports: use --write {named[0].format} without a file")
+    session = Session(options.out, part, full, confinement, options.fresh, console, options.written)
     with locked(options.out, options.wait, session.say):
         try:
             console.print(f"Sandbox: {confinement.describe()}", markup=False, soft_wrap=True)
             for number, (path, name) in enumerate(names.items(), start=1):
-                console.rule(Text(f"{number} of {len(names)}: {report.clean(name)}"), align="left")
+                console.rule(Text(f"{number} of {len(names)}: {terminal.name(name)}"), align="left")
                 session.grade(path, name)
                 if session.is_broken(name):
                     session.say(f"The grader fails on its own reference, too: stopped after {number} of {len(names)} submissions.")
@@ -65,7 +72,7 @@ def run(options, console: Console) -> int:
         finally:
             session.save_scores()
     if options.json:
-        print(json.dumps([each.as_dict() for each in session.reports.values()], indent=2))
+        print(json.dumps([each.as_dict() for each in session.reports.values()]), end="")
     else:
         console.print(terminal.scoreboard(list(session.reports.values())))
     session.tell_changes()
@@ -91,9 +98,7 @@ def locked(out: Path, wait: bool, say) -> Iterator[None]:
     """Alone in OUT, without what a killed grading left there, and with all temporary files in one place."""
     try:
         with lock.held(out, wait, say) as scratch:
-            for pattern in TEMPORARY:
-                for path in out.glob(pattern):
-                    path.unlink()
+            remove_temporary(out)
             tempfile.tempdir = str(scratch)
             try:
                 yield
@@ -103,19 +108,26 @@ def locked(out: Path, wait: bool, say) -> Iterator[None]:
         raise UsageError(f"{held}; wait for it with --wait, or name another folder with --out") from None
 
 
+def remove_temporary(out: Path) -> None:
+    """What a killed grading may leave in OUT."""
+    for pattern in (".scores.csv.*", *(f"*/.{sink.FILE}.*" for sink in formats().values())):
+        for path in out.glob(pattern):
+            path.unlink()
+
+
 class Session:
     """One run of the command: what all its submissions share, and what came out."""
 
-    def __init__(self, out: Path, part, full, confinement, fresh: bool, console: Console):
+    def __init__(self, out: Path, part, full, confinement, fresh: bool, console: Console, written: list[Wanted]):
         self.out, self.part, self.full, self.confinement = out, part, full, confinement
-        self.fresh, self.console = fresh, console
+        self.fresh, self.console, self.written = fresh, console, [*ALWAYS, *written]
         self.receipt = receipt.of_grading(part, full, confinement)
         self.reports: dict[str, report.Report] = {}  # by the name of their folder
         self.changes: dict[str, list[reuse.Change]] = {}  # by submission, for those that were graded again
         self.failed_by_reference: set[str] | None = None  # items at which the grader fails whoever is graded
 
     def say(self, text: str) -> None:
-        self.console.print(text, markup=False, soft_wrap=True)
+        self.console.print(terminal.harmless(text), markup=False, soft_wrap=True)
 
     def grade(self, path: Path, name: str) -> None:
         """Grade one submission, or keep what is stored of it, and write its reports."""
@@ -139,7 +151,7 @@ class Session:
             changes = reuse.changes(stored, result, plan.reasons)
             if changes or len(plan.kept) < len(result.items()):
                 self.changes[result.submission] = changes
-        save(result, self.out / name)
+        save(result, self.out / name, self.written)
         self.reports[name] = result
 
     def stored(self, name: str) -> report.Report | None:
@@ -221,13 +233,12 @@ class Session:
         self.say(f"  {gained} gained points, {lost} lost points, {len(gains) - gained - lost} have the same.")
 
 
-def save(result, folder: Path) -> None:
+def save(result, folder: Path, written: list[Wanted]) -> None:
     """Write what is not there as it should be: a kept report stays as it is."""
-    texts = {"report.json": report.to_json(result), "report.html": html.render(result)}
-    for name, text in texts.items():
-        path = folder / name
+    for each in written:
+        path, text = each.file(folder), each.render(result)
         if not path.is_file() or path.read_bytes() != text.encode():
-            report.write_atomically(path, text)
+            write(path, text)
 
 
 def closing_code(reports: list) -> int:

@@ -1,7 +1,8 @@
 """The terminal: one line an item while grading runs, then failures explained, or a scoreboard of submissions.
 
 Every line that may hold student text starts with a gutter, so that nothing a student prints can pose as ours, or as a
-command to a CI service that reads its log (`::error::`).
+command to a CI service that reads its log (`::error::`). Other commands count anywhere in a line (`##[error]`), and names
+stand at the start of one: they are taken apart.
 """
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -10,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from autograder.report import ItemResult, Report, TaskResult
+from autograder.sinks import LOG_COMMANDS, one_line, plain
 
 MARKS = {
     "passed": ("✓", "passed", "green"),
@@ -21,10 +23,32 @@ MARKS = {
 }
 
 
+def gutter(text: str) -> list[Text]:
+    """The lines of a text of anybody's, each behind a gutter."""
+    return [Text(f"  │ {apart(line, LOG_COMMANDS[1:])}") for line in plain(text).splitlines()]
+
+
+def name(text: str) -> str:
+    """A name on one line, which commands nothing wherever it stands."""
+    return apart(one_line(text), LOG_COMMANDS)
+
+
+def harmless(text: str) -> str:
+    """Lines of ours in which there may be names, wherever they stand."""
+    return apart(plain(text), LOG_COMMANDS)
+
+
+def apart(text: str, commands: tuple[str, ...]) -> str:
+    """Text with a blank in what a CI service would take for a command."""
+    for command in commands:
+        text = text.replace(command, f"{command[:-1]} {command[-1]}")
+    return text
+
+
 def item_line(console: Console, result: ItemResult) -> None:
     """One verdict, as soon as it is known."""
     mark, word, style = MARKS[result.verdict]
-    line = Text.assemble((f"{mark} {word:<13}", style), f" {result.title}")
+    line = Text.assemble((f"{mark} {word:<13}", style), f" {name(result.title)}")
     line.append(f"  {result.points:g}/{result.max_points:g}", "dim")
     console.print(line, soft_wrap=True)
 
@@ -34,25 +58,25 @@ def explanation(console: Console, result: ItemResult) -> None:
     if result.verdict in ("passed", "not_attempted"):
         return
     item_line(console, result)
-    for line in result.message.splitlines():
-        console.print(Text(f"  │ {line}"), soft_wrap=True)
+    for line in gutter(result.message):
+        console.print(line, soft_wrap=True)
     if result.hint:
-        console.print(Text(f"  │ Hint:     {result.hint}", "cyan"), soft_wrap=True)
+        console.print(Text(f"  │ Hint:     {name(result.hint)}", "cyan"), soft_wrap=True)
     console.print()
 
 
 def task_summary(console: Console, task: TaskResult) -> None:
-    console.print(Text(f"{task.title}: {task.points:g} of {task.max_points:g} points", "bold"))
+    console.print(Text(f"{name(task.title)}: {task.points:g} of {task.max_points:g} points", "bold"))
     for item in task.items:
         explanation(console, item)
     if waiting := [item for item in task.items if item.verdict == "not_attempted"]:
-        console.print(Text(f"  │ Not attempted yet: {len(waiting)} items, the first of them “{waiting[0].title}”"), soft_wrap=True)
+        console.print(Text(f"  │ Not attempted yet: {len(waiting)} items, the first of them “{name(waiting[0].title)}”"), soft_wrap=True)
 
 
 def summary(console: Console, report: Report, tasks: list[TaskResult] | None = None) -> None:
     """A student's view of a run: what is open, explained, then the points."""
     for note in report.notes:
-        console.print(Text(f"  │ Note: {note}", "yellow"), soft_wrap=True)
+        console.print(Text(f"  │ Note: {name(note)}", "yellow"), soft_wrap=True)
     for task in tasks if tasks is not None else report.tasks:
         if any(item.verdict != "passed" for item in task.items):
             console.print()
@@ -60,7 +84,7 @@ def summary(console: Console, report: Report, tasks: list[TaskResult] | None = N
     parts = [(report.total, report.max_total, "points"), (report.bonus, report.max_bonus, "bonus points")]
     shown = [f"{came:g} of {most:g} {what}" for came, most, what in parts if most]
     console.print(f"[bold]{', and '.join(shown) or 'No points'}[/] in the checks that ran.")
-    console.print(f"[dim]Sandbox: {escape(report.sandbox)}[/]", soft_wrap=True)
+    console.print(f"[dim]Sandbox: {escape(name(report.sandbox))}[/]", soft_wrap=True)
 
 
 def scoreboard(reports: list[Report]) -> Table:
@@ -74,9 +98,9 @@ def scoreboard(reports: list[Report]) -> Table:
     table.add_column("items", no_wrap=True)
     table.add_column("points lost in tasks")
     for report in reports:
-        counts = " ".join(f"{MARKS[name][0]}{report.count(name)}" for name in MARKS if report.count(name))
+        counts = " ".join(f"{MARKS[each][0]}{report.count(each)}" for each in MARKS if report.count(each))
         bonus = [f"{report.bonus:g}"] if reports[0].max_bonus else []
-        table.add_row(Text(report.submission), f"{report.total:g}", *bonus, counts, lost(report))
+        table.add_row(Text(name(report.submission)), f"{report.total:g}", *bonus, counts, lost(report))
     return table
 
 
@@ -84,6 +108,6 @@ def lost(report: Report) -> str:
     """Tasks by number, each with the points that it lacks: "T1:3, T4:0.5"."""
     if not report.total and not report.bonus:
         return "all"
-    numbers = [task.title.partition(":")[0].replace("Task ", "T") for task in report.tasks]
+    numbers = [name(task.title).partition(":")[0].replace("Task ", "T") for task in report.tasks]
     missing = [task.max_points - task.points for task in report.tasks]
     return ", ".join(f"{number}:{points:g}" for number, points in zip(numbers, missing) if points) or "none"

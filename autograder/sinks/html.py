@@ -9,9 +9,11 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup, escape
 
-from autograder.report import MAX_TEXT, VERDICTS, Report, clean
+from autograder.report import VERDICTS, Report
+from autograder.sinks import finite, plain, without_log_commands
 from autograder.sinks.console import MARKS
 
+FILE = "report.html"
 TEMPLATES = Path(__file__).parent
 MEANINGS = {
     "passed": "does what it should",
@@ -21,8 +23,6 @@ MEANINGS = {
     "blocked": "builds on something that has not passed yet; not run, or run in vain",
     "grader_fault": "the grader could not judge it; no points are lost by that",
 }
-# What CI services take for a command when they meet it in a log, into which someone may well print a page.
-LOG_COMMANDS = {"::": "&#58;&#58;", "##[": "&#35;&#35;["}
 
 
 def render(report: Report) -> str:
@@ -57,16 +57,12 @@ def environment(*folders: Path) -> jinja2.Environment:
 
 def inert(text: str) -> Markup:
     """Text that anybody may have written, to look at only: no tags, control characters or log commands."""
-    # Twice the limit, because the report's own text was already cut at it and says so at its end.
-    escaped = str(escape(clean(text, 2 * MAX_TEXT)))
-    for command, harmless in LOG_COMMANDS.items():
-        escaped = escaped.replace(command, harmless)
-    return Markup(escaped)
+    return Markup(without_log_commands(str(escape(plain(text))), lambda character: f"&#{ord(character)};"))
 
 
 def points(number: float) -> str:
-    """At most two decimals, none where there are none."""
-    return f"{round(number, 2):g}"
+    """At most two decimals, none where there are none. Raises ValueError for what is not finite."""
+    return f"{round(finite(number), 2):g}"
 
 
 def seconds(number: float) -> str:

@@ -1,14 +1,16 @@
 """scores.csv: one row a submission, for a spreadsheet or a learning platform.
 
 Starts with a byte order mark: without one, Excel reads UTF-8 as the system's old code page and garbles Müller.
-Platforms and Python ("utf-8-sig") skip it. Quoting is that of RFC 4180. A text that a spreadsheet would take for a
-formula gets an apostrophe in front, for names come from students.
+Platforms and Python ("utf-8-sig") skip it. Quoting is that of RFC 4180, of every cell: where Excel expects semicolons
+between cells, one in a name would otherwise begin another. A text that a spreadsheet would take for a formula gets an
+apostrophe in front, for names come from students.
 """
 import csv
 import io
 from collections.abc import Iterable, Sequence
 
-from autograder.report import VERDICTS, Report, clean
+from autograder.report import VERDICTS, Report
+from autograder.sinks import number, plain
 
 BYTE_ORDER_MARK = "\ufeff"
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # what a cell must not start with
@@ -21,7 +23,7 @@ def render(reports: Iterable[Report], order: Sequence[str] = ()) -> str:
     found = dict.fromkeys(task.id for report in reports for task in report.tasks)
     tasks = [task for task in order if task in found] + [task for task in found if task not in order]
     text = io.StringIO()
-    table = csv.writer(text)  # RFC 4180: commas, CRLF, quotes doubled
+    table = csv.writer(text, quoting=csv.QUOTE_ALL)  # RFC 4180: commas, CRLF, quotes doubled
     table.writerow(["name", "total", "max_total", "bonus", "max_bonus", *tasks, *VERDICTS, "note"])
     for report in reports:
         points = {task.id: number(task.points) for task in report.tasks}
@@ -33,11 +35,7 @@ def render(reports: Iterable[Report], order: Sequence[str] = ()) -> str:
     return BYTE_ORDER_MARK + text.getvalue()
 
 
-def number(value: float) -> str:
-    return f"{value:.10g}"
-
-
 def harmless(text: str) -> str:
     """Text that no spreadsheet runs as a formula, on one line."""
-    text = clean(text).replace("\n", " ")
+    text = plain(text).replace("\n", " ")
     return f"'{text}" if text.startswith(FORMULA) else text

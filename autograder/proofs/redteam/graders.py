@@ -128,23 +128,26 @@ def two_graders_on_one_folder(bench: Bench) -> str:
 
 
 NAMES = ('=HYPERLINK("http:example.org";"open")', "comma, quote \" and 'tick'", "@SUM(A1:A9)", "-2+3", "Zoë Müller\u202e", "line\nbreak", "＝1+1")
+COMMANDS = ("::error::owned", "x\n::error::owned", "##[error]owned")
 
 
 @scenario(37)
 def names_that_a_spreadsheet_would_run(bench: Bench) -> str:
-    """hands in folders whose names are formulas, and hold commas, quotes and line breaks"""
-    folders = [bench.honest(name) for name in NAMES]
+    """hands in folders whose names are formulas or commands, and hold commas, quotes and line breaks"""
+    folders = [bench.honest(name) for name in (*NAMES, *COMMANDS)]
     out = bench.base / "out"
     run = bench.grade(*folders, out=out, options=WARMUP)
     must(run.code == 0, run.errors[-1000:])
     with open(out / "scores.csv", encoding="utf-8-sig", newline="") as file:
         rows = list(csv.reader(file))
-    must(len(rows) == 1 + len(NAMES) and len({len(row) for row in rows}) == 1, f"rows of {[len(row) for row in rows]} cells")
+    must(len(rows) == 1 + len(folders) and len({len(row) for row in rows}) == 1, f"rows of {[len(row) for row in rows]} cells")
     for row in rows[1:]:
         for cell in row:
             must(not cell.startswith(("=", "+", "-", "@", "\t", "\r", "＝")) and "\n" not in cell, f"a cell that runs: {cell!r}")
         must(float(row[1]) == float(row[2]) > 0, row)
-    return f"{len(NAMES)} rows of {len(rows[0])} cells, none of which begins a formula"
+    obeyed = [line for line in run.output.splitlines() if line.lstrip().startswith("::") or "##[" in line]
+    must(not obeyed, f"a line that commands a CI service: {obeyed[:1]}")
+    return f"{len(folders)} rows of {len(rows[0])} cells, none of which begins a formula; no line of the log is a command"
 
 
 @scenario(0, modes=("landlock",))
