@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from autograder import rubric
+from autograder import grading, rubric, sandbox
 from release import gate, packing, stubs
 from release.__main__ import main
 from release.student import files, leaks, requirements, rules
@@ -191,6 +191,22 @@ def follow_the_handout(python: str | Path, folder: Path) -> None:
 def test_a_student_can_check_the_warmup_with_it(copy):
     told = check(sys.executable, copy, "warmup")
     assert told.returncode == 1 and told.stdout.count("· not attempted") == 2 and "0 of 1 points" in told.stdout, told.stderr
+
+
+def test_a_python_below_tmp_is_there_for_every_item(copy, tmp_path, monkeypatch):
+    """A copy that is unpacked below /tmp, with its .venv: scratch space, which is emptied after each item, lies elsewhere."""
+    if sandbox.choose().mode != "bubblewrap" or not tmp_path.is_relative_to("/tmp"):
+        pytest.skip("needs bubblewrap, and a temporary folder below /tmp")
+    library = tmp_path / "python" / "lib"
+    library.mkdir(parents=True)
+    (library / "data.txt").write_text("here")
+    real = sandbox.runtime_paths()
+    monkeypatch.setattr(sandbox, "runtime_paths", lambda: (*real, library))
+    warmup = copy / "assignment" / "warmup.py"
+    warmup.write_text(f"def normalize(images):\n    assert open({str(library / 'data.txt')!r}).read() == 'here'\n    raise NotImplementedError\n")
+    full = rubric.load()
+    told = grading.grade(copy, full.only(["warmup"], visibility="public"), full, sandbox.choose())
+    assert [(item.verdict, item.message) for item in told.items() if item.verdict != "not_attempted"] == []
 
 
 @pytest.mark.slow
