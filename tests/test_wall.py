@@ -252,7 +252,7 @@ def test_the_server_is_restarted_when_it_was_brought_down(server):
 
 
 def test_a_required_sandbox_is_refused_where_there_is_none(monkeypatch):
-    monkeypatch.setattr(sandbox, "working_bubblewrap", lambda: None)
+    monkeypatch.setattr(sandbox, "working_bubblewrap", lambda user="": None)
     monkeypatch.setattr(sandbox, "landlock_works", lambda: False)
     assert sandbox.choose().mode == "none" and "can read files" in sandbox.choose().describe()
     with pytest.raises(sandbox.SandboxError, match="required"):
