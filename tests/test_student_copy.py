@@ -193,6 +193,7 @@ def test_a_student_can_check_the_warmup_with_it(copy):
     assert told.returncode == 1 and told.stdout.count("· not attempted") == 2 and "0 of 1 points" in told.stdout, told.stderr
 
 
+@pytest.mark.slow
 def test_a_python_below_tmp_is_there_for_every_item(copy, tmp_path, monkeypatch):
     """A copy that is unpacked below /tmp, with its .venv: scratch space, which is emptied after each item, lies elsewhere."""
     if sandbox.choose().mode != "bubblewrap" or not tmp_path.is_relative_to("/tmp"):
