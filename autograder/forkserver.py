@@ -174,7 +174,7 @@ class ForkServer:
 
     def neutral(self, text: str) -> str:
         """Text of a worker without what differs from run to run: where its files lie, and addresses of objects."""
-        for path, name in ((str(self.code), "/code"), (self.scratch, "/tmp")):
+        for path, name in ((str(self.code), "/code"), (self.scratch, "/tmp"), ("/scratch", "/tmp")):
             text = text.replace(path, name) if path else text
         return re.sub(r"\bat 0x[0-9a-f]+", "at 0x…", text)
 

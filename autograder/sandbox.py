@@ -164,8 +164,10 @@ def command(confinement: Confinement, code: Path, scratch: Path) -> tuple[list[s
         return [], str(code), str(scratch)
     argv = [confinement.bubblewrap, "--unshare-all", "--die-with-parent", "--new-session", "--clearenv"]
     argv += ["--cap-drop", "ALL", "--hostname", "grader", "--proc", "/proc", "--dev", "/dev"]
-    # Scratch space first: Python itself may lie below /tmp, and what is mounted later covers what was there.
-    argv += ["--size", str(SCRATCH_BYTES), "--tmpfs", "/tmp", "--size", str(SCRATCH_BYTES), "--tmpfs", "/dev/shm"]
+    # Scratch space first: what is mounted later covers what was there.
+    inside = inner_scratch()
+    for folder in dict.fromkeys(("/tmp", inside, "/dev/shm")):
+        argv += ["--size", str(SCRATCH_BYTES), "--tmpfs", folder]
     for path in runtime_paths():
         argv += ["--ro-bind", str(path), str(path)]
     for link in ("/bin", "/lib", "/lib64", "/lib32", "/sbin"):
@@ -175,9 +177,15 @@ def command(confinement: Confinement, code: Path, scratch: Path) -> tuple[list[s
         if any(secret.is_relative_to(path) for path in runtime_paths()):
             argv += ["--tmpfs", str(secret)]
     argv += ["--ro-bind", str(code), "/code", "--remount-ro", "/dev", "--remount-ro", "/"]
-    for name, value in environment("/tmp").items():
+    argv += ["--remount-ro", "/tmp"] if inside != "/tmp" else []
+    for name, value in environment(inside).items():
         argv += ["--setenv", name, value]
-    return [*argv, "--"], "/code", "/tmp"
+    return [*argv, "--"], "/code", inside
+
+
+def inner_scratch() -> str:
+    """Where scratch space is seen from inside: /tmp, unless Python itself lies there, for scratch space is emptied."""
+    return "/scratch" if any(path.is_relative_to("/tmp") for path in runtime_paths()) else "/tmp"
 
 
 def environment(scratch: str) -> dict[str, str]:

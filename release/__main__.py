@@ -1,4 +1,4 @@
-"""Command line of `release`: `stubs [--check]`, `notebooks`, `handout` likewise, `discussion`, `gate`, `gradescope`."""
+"""Command line of `release`: `stubs [--check]`, `notebooks`, `handout` likewise, `discussion`, `gate`, and the packing commands."""
 
 import argparse
 import sys
@@ -6,7 +6,9 @@ from pathlib import Path
 
 from autograder.rubric import RubricError
 
-from . import discussion, gate, gradescope, handout, notebooks, stubs
+from . import discussion, gate, gradescope, handout, notebooks, packing, stubs
+from .github import command as github
+from .student import command as student
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = """examples:
@@ -17,6 +19,8 @@ EXAMPLES = """examples:
   python -m release discussion > grading.md                     tick lists and model answers, for those who grade
   python -m release discussion OUT/results.json > grading.md    the same with the numbers of a run
   python -m release gate            prove that the stubs earn nothing, the reference everything, and nothing leaks
+  python -m release student student.zip                         pack what a student gets (--help says more)
+  python -m release github ../course                            the same with workflows for GitHub, and one that grades
   python -m release gradescope autograder.zip                   pack the autograder for Gradescope (--help says more)
 """
 
@@ -38,13 +42,14 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     answers = commands.add_parser("discussion", help="print tick lists and model answers of the discussion questions")
     answers.add_argument("results", nargs="?", type=Path, help="results.json of `python -m solutions.reproduce`")
     commands.add_parser("gate", help="check all that must hold before a release")
-    gradescope.register(commands)
+    for module in (student, github, gradescope):
+        module.register(commands)
     options = parser.parse_args(arguments)
     try:
+        if hasattr(options, "run"):
+            return options.run(options, root)
         if options.command == "gate":
             return gate.run(root)
-        if options.command == "gradescope":
-            return gradescope.run(options, root)
         if options.command == "discussion":
             sys.stdout.write(discussion.grading_page(root, options.results))
             return 0
@@ -57,7 +62,7 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     except SyntaxError as error:
         print(f"error: {error.filename}:{error.lineno}: not valid Python: {error.msg}", file=sys.stderr)
     except (stubs.MarkerError, notebooks.NotebookError, handout.HandoutError, discussion.DiscussionError,
-            gradescope.ArchiveError, RubricError, OSError) as error:  # fmt: skip
+            gradescope.ArchiveError, packing.PackingError, RubricError, OSError) as error:  # fmt: skip
         print(f"error: {error}", file=sys.stderr)
     return 2
 

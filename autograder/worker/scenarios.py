@@ -204,7 +204,7 @@ def noisy_views(package) -> Iterator[list]:
         return view.clone()
 
     def two_views(images, *_, **__):
-        return augment(images), augment(images)
+        return tuple(augment(images) for _ in range(2))
 
     with contextlib.ExitStack() as stack:
         for module in (package.augmentations, package.training):
