@@ -79,15 +79,20 @@ def certify_mistake(entry: Entry) -> Outcome:
     return outcome
 
 
+# Right, and far too slow to train with: grading stops there after two minutes, as the handout says.
+TOO_SLOW = {"vicreg.covariance_loss: loops": {"training.no_collapse", "representations.probe_accuracy"}}
+
+
 def certify_variant(entry: Entry) -> Outcome:
     """Grade the reference with this right variant in it: nothing may be lost, and no mistake be seen in it."""
-    lost = {item: "failed" for item, _, _ in run_items([entry])}
+    left_out = TOO_SLOW.get(f"{entry.target}: {entry.name}", set())
+    lost = {item: "failed" for item, _, _ in run_items([entry], left_out)}
     with mutants.package_with(entry) as package, harness.one_thread():
         found = diagnosis.Diagnosis(LocalChannel(package), {}).of(entry.target)
     return Outcome(entry.target, entry.name, verdicts=lost, named={"": [each.name for each in found]})
 
 
-def run_items(entries: list[Entry]) -> Iterator[tuple[str, BaseException | None, Student | None]]:
+def run_items(entries: list[Entry], left_out: Iterable[str] = ()) -> Iterator[tuple[str, BaseException | None, Student | None]]:
     """Every item that is not passed, with the error (None: blocked) and the student that made it.
 
     An item of another task is not run where it uses something that is lost: pass or fail, no points are lost by it there.
@@ -97,6 +102,8 @@ def run_items(entries: list[Entry]) -> Iterator[tuple[str, BaseException | None,
     with mutants.package_with(*entries) as package, harness.one_thread():
         own = {task_of(entry.target) for entry in entries}
         for item in items_reaching({entry.target for entry in entries}):
+            if item.id in left_out:
+                continue
             blocks = item.requires if full_rubric().task_of(item.id).id in own else (*item.requires, *item.uses)
             if lost & names_of(blocks):
                 lost.add(item.id)
@@ -149,6 +156,8 @@ TOGETHER = {
         frozenset({"weights applied twice, in the terms and in the total", "total without weights"}),
     ): "terms returned weighted",
     ("warmup.normalize", frozenset({"mean not subtracted", "only the mean"})): "not normalized",
+    # With the seed of the entry the one draw is column 0.
+    ("neighbors.neighbor_views", frozenset({"one draw for the whole batch", "seed set inside"})): "always the nearest",
 }
 
 
