@@ -1,12 +1,17 @@
-"""Command line of `release`: `python -m release stubs [--check]`, `notebooks`, `handout` likewise, `discussion`, `gate`."""
+"""Command line of `release`: `python -m release stubs [--check]`, `notebooks`, `handout` likewise, `discussion`, `gate`,
+and `nbgrader`, `nbgrader-autograde` for courses that use nbgrader."""
 
 import argparse
 import sys
 from pathlib import Path
 
+from autograder import interrupts
 from autograder.rubric import RubricError
+from autograder.sandbox import SandboxError
 
 from . import discussion, gate, handout, notebooks, stubs
+from .nbgrader import course
+from .nbgrader.course import CourseError
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = """examples:
@@ -17,6 +22,27 @@ EXAMPLES = """examples:
   python -m release discussion > grading.md                     tick lists and model answers, for those who grade
   python -m release discussion OUT/results.json > grading.md    the same with the numbers of a run
   python -m release gate            prove that the stubs earn nothing, the reference everything, and nothing leaks
+  python -m release nbgrader ~/course                         write a course for nbgrader (docs/nbgrader.md)
+  python -m release nbgrader-autograde ~/course vicreg        grade what nbgrader has collected
+"""
+NBGRADER_EXAMPLES = """examples:
+  python -m release nbgrader ~/course                                   all tasks, as the assignment "vicreg"
+  python -m release nbgrader ~/course --dry-run                         only say what would be written
+  python -m release nbgrader ~/course --assignment warmup --task warmup --task augmentations
+                                                                        another assignment, with two tasks
+  python -m release nbgrader ~/course --force                           again, after a change in rubric or repository
+
+exit codes: 0 done, 2 an error, or something would be overwritten
+"""
+AUTOGRADE_EXAMPLES = """examples:
+  python -m release nbgrader-autograde ~/course vicreg                  everybody who has submitted
+  python -m release nbgrader-autograde ~/course vicreg --student alice  one of them (may be repeated)
+
+Takes the place of `nbgrader autograde`: repairs each submission, grades it through nbgrader, and goes on whatever happens.
+Run it again at any time: what has not changed is not run again, scores and comments given by hand are kept.
+
+exit codes: 0 every submission is scored, 2 an error, 3 some are not, or the grader itself failed on some item,
+            130 interrupted
 """
 
 
@@ -37,10 +63,15 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     answers = commands.add_parser("discussion", help="print tick lists and model answers of the discussion questions")
     answers.add_argument("results", nargs="?", type=Path, help="results.json of `python -m solutions.reproduce`")
     commands.add_parser("gate", help="check all that must hold before a release")
+    _add_nbgrader(commands)
     options = parser.parse_args(arguments)
+    if options.command == "nbgrader-autograde":
+        interrupts.install()
     try:
         if options.command == "gate":
             return gate.run(root)
+        if options.command.startswith("nbgrader"):
+            return _nbgrader(options, root)
         if options.command == "discussion":
             sys.stdout.write(discussion.grading_page(root, options.results))
             return 0
@@ -53,9 +84,37 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     except SyntaxError as error:
         print(f"error: {error.filename}:{error.lineno}: not valid Python: {error.msg}", file=sys.stderr)
     except (stubs.MarkerError, notebooks.NotebookError, handout.HandoutError, discussion.DiscussionError,
-            RubricError, OSError) as error:  # fmt: skip
+            CourseError, RubricError, SandboxError, OSError) as error:  # fmt: skip
         print(f"error: {error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("interrupted; what was finished is kept", file=sys.stderr)
+        return 130
     return 2
+
+
+def _add_nbgrader(commands) -> None:
+    texts = {"formatter_class": argparse.RawDescriptionHelpFormatter}
+    told = "write a course for nbgrader, or one more assignment into it"
+    course = commands.add_parser("nbgrader", help=told, description=told, epilog=NBGRADER_EXAMPLES, **texts)
+    course.add_argument("course", type=Path, metavar="COURSE", help="the course's folder")
+    course.add_argument("--assignment", default="vicreg", metavar="NAME", help="its name in nbgrader (default: vicreg)")
+    course.add_argument("--task", action="append", default=[], dest="tasks", help="only this task (may be repeated)")
+    course.add_argument("--force", action="store_true", help="replace what is there, the configuration, too")
+    course.add_argument("--dry-run", action="store_true", help="only say what would be written")
+    told = "repair and grade what nbgrader has collected, student by student"
+    grade = commands.add_parser("nbgrader-autograde", help=told, description=told, epilog=AUTOGRADE_EXAMPLES, **texts)
+    grade.add_argument("course", type=Path, metavar="COURSE", help="the course's folder")
+    grade.add_argument("assignment", metavar="ASSIGNMENT", help="the assignment's name in nbgrader")
+    grade.add_argument("--student", action="append", default=[], dest="students", help="only this one (may be repeated)")
+    grade.add_argument("--dry-run", action="store_true", help="only list whose submissions would be graded")
+
+
+def _nbgrader(options, root: Path) -> int:
+    if options.command == "nbgrader":
+        return course.build(options.course, options.assignment, options.tasks, options.force, options.dry_run, root)
+    from .nbgrader import batch  # takes seconds: nbgrader, and the grader with PyTorch
+
+    return batch.run(options.course, options.assignment, options.students, options.dry_run)
 
 
 def _write(what: str, made: dict[Path, str], root: Path) -> int:
