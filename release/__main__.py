@@ -99,7 +99,7 @@ def _add_nbgrader(commands) -> None:
     course.add_argument("course", type=Path, metavar="COURSE", help="the course's folder")
     course.add_argument("--assignment", default="vicreg", metavar="NAME", help="its name in nbgrader (default: vicreg)")
     course.add_argument("--task", action="append", default=[], dest="tasks", help="only this task (may be repeated)")
-    course.add_argument("--force", action="store_true", help="replace what is there, the configuration, too")
+    course.add_argument("--force", action="store_true", help="replace the assignment in source/ (never the configuration)")
     course.add_argument("--dry-run", action="store_true", help="only say what would be written")
     told = "repair and grade what nbgrader has collected, student by student"
     grade = commands.add_parser("nbgrader-autograde", help=told, description=told, epilog=AUTOGRADE_EXAMPLES, **texts)

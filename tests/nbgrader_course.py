@@ -24,8 +24,8 @@ NOBODY = 65534  # an uid without rights
 class Course:
     """A course, the exchange beside it and students' folders, all below one folder; commands run as one user."""
 
-    def __init__(self, base: Path, uid: int | None = None):
-        self.base, self.uid = base, uid
+    def __init__(self, base: Path, uid: int | None = None, root: Path = ROOT):
+        self.base, self.uid, self.root = base, uid, root
         self.path, self.exchange = base / "ssl", base / "exchange"
         for folder in (base / "home", self.exchange):
             folder.mkdir(parents=True, exist_ok=True)
@@ -41,7 +41,7 @@ class Course:
         """The output of a command in the course's folder; `code` None: any exit code."""
         environment = {
             "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.defpath)), "HOME": str(self.base / "home"),
-            "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", "LANG": "C.UTF-8",
+            "OMP_NUM_THREADS": "1", "PYTHONPATH": str(self.root), "PYTHONDONTWRITEBYTECODE": "1", "LANG": "C.UTF-8",
         }  # fmt: skip
         user = ["setpriv", f"--reuid={self.uid}", f"--regid={self.uid}", "--clear-groups"] if self.uid is not None else []
         done = subprocess.run(
@@ -52,18 +52,17 @@ class Course:
         return output
 
     def release_command(self, *arguments: str, code: int | None = 0) -> str:
-        return self.run(sys.executable, "-m", "release", *arguments, cwd=ROOT, code=code)
+        return self.run(sys.executable, "-m", "release", *arguments, cwd=self.root, code=code)
 
-    def make(self, assignment: str = "vicreg", tasks=TASKS) -> str:
+    def make(self, assignment: str = "vicreg", tasks=TASKS) -> None:
         """Write the course, generate and release the assignment."""
-        output = self.release_command("nbgrader", str(self.path), "--assignment", assignment, *by_task(tasks))
         config = self.path / "nbgrader_config.py"
-        if "check_owner = False" not in config.read_text().replace("# c.ExchangeCollect", ""):
-            with config.open("a") as file:
-                file.write(f'c.Exchange.root = "{self.exchange}"\nc.ExchangeCollect.check_owner = False\n')
+        new = not config.exists()
+        self.release_command("nbgrader", str(self.path), "--assignment", assignment, *by_task(tasks))
+        with config.open("a") as file:
+            file.write(f'c.Exchange.root = "{self.exchange}"\nc.ExchangeCollect.check_owner = False\n' * new)
         self.run("nbgrader", "generate_assignment", assignment)
         self.run("nbgrader", "release_assignment", assignment)
-        return output
 
     def fetch(self, student: str, assignment: str = "vicreg") -> Path:
         """A student's copy, by nbgrader's own command."""

@@ -128,15 +128,17 @@ def graded_tasks(released: Path) -> dict[str, float]:
     return found
 
 
-def asked_part(full: rubric.Rubric, points: dict[str, float]) -> rubric.Rubric:
+def asked_part(full: rubric.Rubric, points: dict[str, float], assignment: str) -> rubric.Rubric:
     """The part of the rubric for these tasks. Raises CourseError where its points are not those of the course."""
     known = {task.id: sum(item.points for item in task.items) for task in full.tasks}
     for name, given in points.items():
         if name not in known:
-            raise CourseError(f"the course grades the task {name!r}, which the rubric does not have (any more)")
+            raise CourseError(f"{assignment} grades the task {name!r}, which the rubric does not have (any more)")
         if abs(known[name] - given) > 1e-9:
-            told = "write the course again with `python -m release nbgrader --force` and generate the assignment again"
-            raise CourseError(f"the rubric gives {known[name]:g} points for {name}, the course {given:g}: {told}")
+            chosen = "" if len(points) == len(known) else "".join(f" --task {each}" for each in points)
+            again = f"`python -m release nbgrader COURSE --assignment {assignment}{chosen} --force`"
+            told = f"run {again}, then `nbgrader generate_assignment {assignment} --force`"
+            raise CourseError(f"the rubric gives {known[name]:g} points for {name}, {assignment} {given:g}: {told}")
     return full.only(points)
 
 
@@ -165,18 +167,20 @@ def refuse_overwriting(made: dict[Path, bytes], course: Path, assignment: str) -
     if course.exists() and not course.is_dir():
         raise CourseError(f"{course} is a file; name a folder")
     source = course / "source" / assignment
-    changed = [path for path, data in made.items() if path.exists() and path.read_bytes() != data]
+    mine = [(path, data) for path, data in made.items() if path.name != CONFIG and path.exists()]
+    changed = [path for path, data in mine if path.read_bytes() != data]
     extra = [path for path in sorted(source.rglob("*")) if path.is_file() and path not in made]
+    if course.is_dir() and any(course.iterdir()) and not (course / CONFIG).exists():
+        raise CourseError(f"{course} is not empty and no course: name another folder, or take --force")
     if changed or extra:
         first = (changed + extra)[0].relative_to(course)
         raise CourseError(f"{first} in {course} is not as it would be written: --force replaces it, --dry-run shows all")
-    if course.is_dir() and any(course.iterdir()) and not (course / CONFIG).exists():
-        raise CourseError(f"{course} is not empty and no course: name another folder, or take --force")
 
 
 def write(made: dict[Path, bytes], course: Path, assignment: str) -> list[Path]:
     """Write what is not there yet or another; files of the assignment that do not belong to it go. Returns the changed."""
     changed = [path for path, data in made.items() if not path.exists() or path.read_bytes() != data]
+    changed = [path for path in changed if path.name != CONFIG or not path.exists()]  # it is the instructor's now
     for path in changed:
         write_atomically(path, made[path].decode("utf-8"))
     for path in sorted((course / "source" / assignment).rglob("*")):
@@ -191,6 +195,7 @@ def make_gradebook(course: Path) -> bool:
     path = course.resolve() / "gradebook.db"
     if path.exists():
         return False
+    print("making the gradebook ...", flush=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".gradebook-") as folder, programs_beside_python():
         from nbgrader.api import Gradebook
 
@@ -220,14 +225,16 @@ def build(course: Path, assignment: str, tasks: list[str], force: bool, dry_run:
     if dry_run:
         return tell_plan(made, course)
     changed = write(made, course, assignment)
-    new = make_gradebook(course)
     for path in changed:
         if path.parent in (course, course / "source" / assignment):
             print(f"wrote {path}" if path.exists() else f"removed {path}")
     inner = sum(path.parent not in (course, course / "source" / assignment) for path in changed)
     if inner:
         print(f"wrote {inner} files below {course / 'source' / assignment}: assignment/ and what of autograder/ students have")
-    print(f"{'made' if new else 'kept'} {course / 'gradebook.db'}")
+    made_now = make_gradebook(course)
+    print(f"{'made' if made_now else 'kept'} {course / 'gradebook.db'}")
+    if made[course / CONFIG] != (course / CONFIG).read_bytes():
+        print(f"kept {course / CONFIG}, which differs from what would be written now: delete it to get a new one")
     if not changed:
         print("the course is up to date")
     tell_next(course, assignment, part)
@@ -237,6 +244,7 @@ def build(course: Path, assignment: str, tasks: list[str], force: bool, dry_run:
 def tell_plan(made: dict[Path, bytes], course: Path) -> int:
     for path, data in made.items():
         state = "new" if not path.exists() else "same" if path.read_bytes() == data else "changes"
+        state = "kept" if state == "changes" and path.name == CONFIG else state
         print(f"{state:8} {path}")
     print(f"{'same' if (course / 'gradebook.db').exists() else 'new':8} {course / 'gradebook.db'}")
     return 0

@@ -1,6 +1,8 @@
 """What nbgrader runs instead of executing notebooks; nbgrader_config.py names these classes."""
 
 import io
+import re
+import textwrap
 from pathlib import Path
 
 import nbformat
@@ -14,11 +16,12 @@ from autograder import notebook as shown
 from autograder import rubric, sandbox
 from autograder.commands.grade import Session, locked
 from autograder.report import Report, TaskResult
-from release import discussion
 
 from . import course, own_files
 from .rebuild import rebuild
 
+WIDTH = 96  # characters of a line, on nbgrader's pages
+GUTTER = re.compile(r"(    \| )?")  # of why something did not pass
 GRADED = "graded"  # folder of the course for whole reports, by assignment and student
 
 
@@ -53,7 +56,6 @@ class GradeSubmission(CoursePreprocessor):
     run nothing again that has not changed.
     """
 
-    rubric_file = Unicode(str(rubric.DEFAULT), help="The rubric to grade by.").tag(config=True)
     sandbox = Unicode("auto", help="Which confinement to use, as in `python -m autograder grade`.").tag(config=True)
     require_sandbox = Bool(False, help="Refuse to grade where files and network are not out of reach.").tag(config=True)
     fresh = Bool(False, help="Grade everything anew, whatever reports are stored.").tag(config=True)
@@ -73,8 +75,8 @@ class GradeSubmission(CoursePreprocessor):
     def grade(self, resources) -> Report:
         """The report of the whole submission. Raises CourseError where rubric and course disagree, SandboxError."""
         names = resources["nbgrader"]
-        full = rubric.load(Path(self.rubric_file))
-        part = course.asked_part(full, course.graded_tasks(self.folder("release", resources)))
+        full = rubric.load()
+        part = course.asked_part(full, course.graded_tasks(self.folder("release", resources)), names["assignment"])
         confinement = sandbox.choose(self.sandbox, self.require_sandbox)
         out = Path(CourseDirectory(parent=self).root, GRADED, names["assignment"])
         quiet = Console(file=io.StringIO())
@@ -89,7 +91,8 @@ def outputs(task: TaskResult, report: Report) -> list[NotebookNode]:
     lines = [f"Note: {note}" for note in report.notes]
     if any(item.verdict == "grader_fault" for item in task.items):
         lines.append("The grader could not judge everything here. No points are lost by that; it will be looked at.")
-    text = "\n".join([*lines, *shown.task_lines(task, "")]) + "\n"
+    lines += shown.task_lines(task, "")
+    text = "\n".join(part for line in lines for part in wrapped(line)) + "\n"
     points = min(max(float(task.points), 0.0), task.max_points)
     return [
         nbformat.v4.new_output("stream", name="stdout", text=text),
@@ -97,25 +100,11 @@ def outputs(task: TaskResult, report: Report) -> list[NotebookNode]:
     ]
 
 
-class ShowCriteria(NbGraderPreprocessor):
-    """Criteria and model answer above each answer, on formgrader's page and in no file."""
-
-    def preprocess(self, nb: NotebookNode, resources):
-        if "submission_id" not in resources or "nbgrader" in resources:  # nbgrader's own steps, which write files
-            return nb, resources
-        answers = discussion.read_answers()
-        cells = []
-        for cell in nb.cells:
-            data = cell.metadata.get("nbgrader", {})
-            if data.get("solution") and data.get("grade_id") in answers:
-                cells.append(nbformat.v4.new_markdown_cell(criteria(answers[data["grade_id"]])))
-            cells.append(cell)
-        nb.cells = cells
-        return nb, resources
-
-
-def criteria(answer: discussion.Answer) -> str:
-    """For the one who grades: what to tick, and the model answer folded away."""
-    ticks = "\n".join(f"- {points:g}: {text}" for points, text in answer.criteria)
-    model = "\n".join(f"> {line}" for line in discussion.fill(answer.model, {}).splitlines())
-    return f"**Criteria for {answer.id.upper()}** (only you see this)\n\n{ticks}\n\n**Model answer**\n\n{model}"
+def wrapped(line: str) -> list[str]:
+    """A line as pages show it, which cut what is too long. Code, which is indented once more, stays on its line."""
+    gutter = GUTTER.match(line)[0]
+    text = line[len(gutter) :]
+    if len(line) <= WIDTH or text.startswith("    "):
+        return [line]
+    further = gutter + " " * 10 * text.startswith(("Expected:", "Came:", "Hint:"))
+    return textwrap.wrap(line, WIDTH, subsequent_indent=further, break_on_hyphens=False)

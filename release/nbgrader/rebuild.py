@@ -4,6 +4,7 @@ What nbgrader reads (grade ids, points, locks) never comes from a submission: st
 copy, rename and strip cells.
 """
 
+import copy
 import re
 
 import nbformat
@@ -12,6 +13,7 @@ from nbformat import NotebookNode
 from autograder.report import clean
 
 MAX_TEXT = 20_000  # characters of one output, and of one cell that a student added
+MAX_ANSWER = 100_000
 MAX_FIGURE = 2_000_000  # characters of one figure in base64
 MAX_FIGURES = 40  # of one notebook
 FIGURES = ("image/png", "image/jpeg")
@@ -37,8 +39,8 @@ def rebuild(submitted: NotebookNode, released: NotebookNode) -> tuple[NotebookNo
     return made, notes
 
 
-def sort_cells(submitted: NotebookNode, known: dict[str, NotebookNode]) -> tuple[dict[str, str], Groups, list[str]]:
-    """The answers by grade_id, the other cells by the known one that they follow, and what was wrong."""
+def sort_cells(submitted: NotebookNode, known: dict[str, NotebookNode]) -> tuple[dict[str, NotebookNode], Groups, list[str]]:
+    """The cells with answers by grade_id, the other cells by the known one that they follow, and what was wrong."""
     answers, seen, notes = {}, [], []
     groups: Groups = {None: [], **{grade_id: [] for grade_id in known}}
     last = None
@@ -52,8 +54,8 @@ def sort_cells(submitted: NotebookNode, known: dict[str, NotebookNode]) -> tuple
         if grade_id in seen:
             notes.append(f"cell {grade_id!r} was there more than once; the last copy counts")
         if is_answer(known[grade_id]):
-            groups[last] += [plain_text(answers[grade_id])] if grade_id in answers else []
-            answers[grade_id] = cell.source
+            groups[last] += [plain(answers[grade_id])] if grade_id in answers else []
+            answers[grade_id] = cell
         elif cell.source.strip() != known[grade_id].source.strip():
             notes.append(f"the locked cell {grade_id!r} was changed; the released one was taken, the change stands beside it")
             groups[grade_id].append(plain(cell))
@@ -76,11 +78,12 @@ def is_answer(cell: NotebookNode) -> bool:
     return bool(cell.metadata.nbgrader.get("solution"))
 
 
-def canonical(cell: NotebookNode, answer: str | None) -> NotebookNode:
+def canonical(cell: NotebookNode, answer: NotebookNode | None) -> NotebookNode:
     """A cell of the release, with an answer if there is one."""
-    made = NotebookNode(nbformat.from_dict(cell))
+    made = nbformat.from_dict(copy.deepcopy(cell))
     if answer is not None:
-        made.source = answer
+        made.source = clean(answer.source, MAX_ANSWER)
+        attach(made, answer)
     if made.cell_type == "code":
         made.outputs, made.execution_count = [], None
     return made
@@ -90,14 +93,21 @@ def plain(cell: NotebookNode) -> NotebookNode:
     """A student's own cell: source and harmless outputs, nothing that anybody but a reader would take notice of."""
     source = clean(cell.source, MAX_TEXT)
     if cell.cell_type != "code":
-        return nbformat.v4.new_markdown_cell(source, **({"id": cell.id} if "id" in cell else {}))
-    made = nbformat.v4.new_code_cell(source, outputs=[each for each in map(harmless, cell.get("outputs", [])) if each])
+        made = nbformat.v4.new_markdown_cell(source)
+        attach(made, cell)
+    else:
+        outputs = [each for each in map(harmless, cell.get("outputs", [])) if each]
+        made = nbformat.v4.new_code_cell(source, outputs=outputs)
     made.id = cell.get("id", made.id)
     return made
 
 
-def plain_text(source: str) -> NotebookNode:
-    return nbformat.v4.new_markdown_cell(clean(source, MAX_TEXT))
+def attach(made: NotebookNode, cell: NotebookNode) -> None:
+    """Pictures that were pasted into a text: a sketch may be an answer."""
+    found = cell.get("attachments")
+    for name, data in found.items() if isinstance(found, dict) else ():
+        if isinstance(data, dict) and (shown := pictures(data)):
+            made.setdefault("attachments", NotebookNode())[clean(str(name), 200)] = NotebookNode(shown)
 
 
 def harmless(output: NotebookNode) -> NotebookNode | None:
@@ -109,11 +119,16 @@ def harmless(output: NotebookNode) -> NotebookNode | None:
         name, value = text_of(output.get("ename")), text_of(output.get("evalue"))
         return nbformat.v4.new_output("stream", name="stdout", text=f"{name}: {value}")
     data = output.get("data") if isinstance(output.get("data"), dict) else {}
-    figures = {kind: text_of(data[kind], MAX_FIGURE + 1) for kind in FIGURES if kind in data}
-    shown = {kind: text for kind, text in figures.items() if len(text) <= MAX_FIGURE and BASE64.fullmatch(text)}
+    shown = pictures(data)
     if not shown and "text/plain" in data:
         shown = {"text/plain": text_of(data["text/plain"])}
     return nbformat.v4.new_output("display_data", data=shown) if shown else None
+
+
+def pictures(data: dict) -> dict[str, str]:
+    """What of an output or an attachment is a picture of tolerable size."""
+    found = {kind: text_of(data[kind], MAX_FIGURE + 1) for kind in FIGURES if kind in data}
+    return {kind: text for kind, text in found.items() if len(text) <= MAX_FIGURE and BASE64.fullmatch(text)}
 
 
 def text_of(value, limit: int = MAX_TEXT) -> str:

@@ -167,7 +167,7 @@ def salvage(path: Path) -> nbformat.NotebookNode | None:
     if path.stat().st_size > MAX_NOTEBOOK:
         return None
     try:
-        cells = json.loads(path.read_bytes())["cells"]
+        cells = json.loads(path.read_bytes().decode("utf-8", errors="replace"))["cells"]
         made = [cell for cell in map(salvage_cell, cells) if cell is not None]
     except Exception:
         return None
