@@ -7,7 +7,6 @@ import os
 import pwd
 import shutil
 import stat
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -564,8 +563,6 @@ def group(request, tmp_path_factory):
     uid = NOBODY if request.param == "another-user" else None
     if uid is not None and (os.getuid() != 0 or shutil.which("setpriv") is None):
         pytest.skip("to become another user takes root and setpriv")
-    if uid is not None and not others_can_read(ROOT, Path(sys.executable)):
-        pytest.skip("another user cannot read this checkout or this Python")
     base = Path(tempfile.mkdtemp(prefix="nbgrader-class-"))
     base.chmod(0o755)
     made = Course(base, uid)
@@ -581,11 +578,6 @@ def group(request, tmp_path_factory):
     made.run("nbgrader", "release_feedback", "vicreg")
     yield Graded(made, output, names, *made.export())
     shutil.rmtree(base, ignore_errors=True)
-
-
-def others_can_read(*paths: Path) -> bool:
-    done = [subprocess.run(["setpriv", f"--reuid={NOBODY}", "--clear-groups", "test", "-r", str(each)]) for each in paths]
-    return not any(each.returncode for each in done)
 
 
 @pytest.mark.slow
