@@ -111,7 +111,8 @@ def become(uid: int) -> list[str]:
     """
     plain = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups"]
     reading = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
-    return plain if subprocess.run([*plain, sys.executable, "-c", ""], capture_output=True).returncode == 0 else [*plain, *reading]
+    reachable = subprocess.run([*plain, "sh", "-c", 'test -x "$0"', sys.executable]).returncode == 0
+    return plain if reachable else [*plain, *reading]
 
 
 def by_task(tasks) -> list[str]:

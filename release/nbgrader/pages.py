@@ -4,7 +4,7 @@ import nbformat
 from jinja2 import pass_context
 from markupsafe import escape
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
-from nbgrader.preprocessors import NbGraderPreprocessor
+from nbconvert.preprocessors import Preprocessor
 from nbformat import NotebookNode
 
 from release import discussion
@@ -29,7 +29,7 @@ def harmless_markdown(context, source: str) -> str:
     return MarkdownWithMath(renderer=renderer).render(source)
 
 
-class ShowCriteria(NbGraderPreprocessor):
+class ShowCriteria(Preprocessor):
     """Criteria and model answer above each answer, on formgrader's page and in no file."""
 
     def preprocess(self, nb: NotebookNode, resources):
