@@ -84,6 +84,7 @@ class Course:
         inbound = self.exchange / "ssl" / "inbound" / f"{student}+{assignment}+{when}+xyz"
         shutil.copytree(folder, inbound, symlinks=True)
         (inbound / "timestamp.txt").write_text(when)
+        (inbound / "submission_secret.txt").write_text(student)
         self.own(inbound)
         return inbound
 

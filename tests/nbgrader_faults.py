@@ -124,6 +124,10 @@ def drop_timestamp(folder: Path) -> None:
     (folder / "timestamp.txt").unlink()
 
 
+def drop_secret(folder: Path) -> None:
+    (folder / "submission_secret.txt").unlink()
+
+
 def shadow_packages(folder: Path) -> None:
     """Names that somebody imports: were one of them run, it would leave a mark."""
     mark = f"open({str(folder / 'ran')!r}, 'w').write('ran')\n"
@@ -202,6 +206,7 @@ FAULTS = [
     Fault("directory", directory_for_notebook, "part1_vicreg.ipynb could not be read"),
     Fault("extra", extra_notebook, "scratch.ipynb is no notebook of this assignment"),
     Fault("no-timestamp", drop_timestamp, "timestamp.txt was missing"),
+    Fault("no-secret", drop_secret, "submission_secret.txt was missing"),
     Fault("odd-timestamp", write("timestamp.txt", b"yesterday \xff"), "timestamp.txt could not be read"),
     Fault("shadow", shadow_packages),
     Fault("links", links, "everything was a symbolic link: removed"),

@@ -18,7 +18,7 @@ from nbgrader.apps import NbGraderAPI
 from nbgrader.nbgraderformat import MetadataValidator
 from nbgrader.utils import determine_grade
 
-from autograder import reuse, rubric
+from autograder import reuse, rubric, sandbox
 from autograder.misconceptions import entries, mutants
 from autograder.proofs.variants import variants
 from autograder.report import VERDICTS, ItemResult, Report, TaskResult
@@ -27,7 +27,7 @@ from release import __main__ as command
 from release import discussion, stubs
 from release.nbgrader import batch, course, own_files, repair
 from release.nbgrader.pages import ShowCriteria, harmless_markdown
-from release.nbgrader.preprocessors import WIDTH, outputs
+from release.nbgrader.preprocessors import WIDTH, GradeSubmission, Rebuild, outputs
 from release.nbgrader.rebuild import rebuild
 from tests import nbgrader_faults
 from tests.nbgrader_course import (
@@ -306,11 +306,12 @@ def submission(tmp_path, source):
     folder = tmp_path / "submitted" / "alice" / "vicreg"
     shutil.copytree(source, folder)
     (folder / "timestamp.txt").write_text("2030-01-01 12:00:00.000000 UTC")
+    (folder / "submission_secret.txt").write_text("secret")
     return folder
 
 
 QUICK = ("invalid-json", "empty", "list", "empty-object", "deep", "misnamed", "misnamed-both", "in-a-folder", "no-notebook",
-         "directory", "extra", "no-timestamp", "odd-timestamp", "links", "notebook-link", "pipe", "damaged")  # fmt: skip
+         "directory", "extra", "no-timestamp", "no-secret", "odd-timestamp", "links", "notebook-link", "pipe", "damaged")  # fmt: skip
 
 
 @pytest.mark.parametrize("fault", [each for each in nbgrader_faults.FAULTS if each.name in QUICK], ids=lambda each: each.name)
@@ -478,6 +479,7 @@ def collect(folder: Path, student: str, code: str) -> Path:
     into = folder / "submitted" / student / "vicreg"
     shutil.copytree(folder / "release" / "vicreg", into)
     (into / "timestamp.txt").write_text("2030-01-01 12:00:00.000000 UTC")
+    (into / "submission_secret.txt").write_text("secret")
     (into / "assignment" / "warmup.py").write_text(code)
     return into
 
@@ -504,6 +506,64 @@ def test_a_submission_is_scored_and_a_failure_leaves_no_stale_score_unnoticed(sm
     monkeypatch.undo()
     assert batch.run(folder, "vicreg") == 0
     assert "alice: 0 of 2 points by checks, before 2" in capsys.readouterr().out
+
+
+def test_an_interrupt_and_a_missing_sandbox_end_the_command_and_leave_submissions_alone(small, monkeypatch, capsys):
+    folder, api = small
+    assert api.generate_assignment("vicreg")["success"]
+    submitted = collect(folder, "ian", mutants.source_of("warmup"))
+    (submitted / PART1).write_text((submitted / PART1).read_text().replace("Part 1", "Part one"))
+    before = state(submitted)
+
+    def fail(error):
+        def grade(self, resources):
+            raise error
+
+        monkeypatch.setattr(GradeSubmission, "grade", grade)
+
+    fail(KeyboardInterrupt())
+    assert command.main(["nbgrader-autograde", str(folder), "vicreg", "--student", "ian"]) == 130
+    assert state(submitted) == before
+    capsys.readouterr()
+    fail(OSError("disk full"))
+    assert batch.run(folder, "vicreg", ["ian"]) == 3
+    assert "ian: NOT SCORED (OSError: disk full)" in capsys.readouterr().out
+    assert state(submitted) == before and not (folder / "set-aside").exists()
+
+    monkeypatch.setattr(batch, "configuration", lambda course: with_sandbox_required(course))
+    monkeypatch.setattr(sandbox, "choose", lambda mode, required: (_ for _ in ()).throw(sandbox.SandboxError(f"{mode} {required}")))
+    assert command.main(["nbgrader-autograde", str(folder), "vicreg"]) == 2
+    assert capsys.readouterr().err == "error: auto True\n"
+
+
+read_configuration = batch.configuration
+
+
+def with_sandbox_required(folder: Path):
+    config = read_configuration(folder)
+    config.GradeSubmission.require_sandbox = True
+    return config
+
+
+def test_a_notebook_that_nbgrader_cannot_grade_is_replaced_and_kept(small, monkeypatch, capsys):
+    folder, api = small
+    assert api.generate_assignment("vicreg")["success"]
+    submitted = collect(folder, "jo", mutants.source_of("warmup"))
+    original = (submitted / PART1).read_text().replace("Part 1", "a notebook that breaks something")
+    (submitted / PART1).write_text(original)
+    real = Rebuild.preprocess
+
+    def break_on_it(self, nb, resources):
+        if "breaks something" in nb.cells[0].source:
+            raise RecursionError("too deep")
+        return real(self, nb, resources)
+
+    monkeypatch.setattr(Rebuild, "preprocess", break_on_it)
+    assert batch.run(folder, "vicreg", ["jo"]) == 0
+    out = capsys.readouterr().out
+    assert "jo: 2 of 2 points by checks" in out
+    assert "repaired: part1_vicreg.ipynb could not be graded (RecursionError: too deep): a blank copy" in out
+    assert (folder / "set-aside" / "vicreg" / "jo" / PART1).read_text() == original
 
 
 # ---- a whole class, by the commands that an instructor types ---------------------------------------------------------
@@ -590,15 +650,20 @@ def test_everybody_is_scored(group):
 
 @pytest.mark.slow
 def test_each_score_is_what_the_grader_gives_alone(group):
-    folders = [str(group.course.path / "submitted" / name / "vicreg" / "assignment") for name in group.names]
-    out = group.course.base / "alone"
-    for name, folder in zip(group.names, folders):  # the grader names a report by its folder
-        shutil.copytree(folder, group.course.base / "inputs" / name / "assignment")
-    inputs = [str(group.course.base / "inputs" / name) for name in group.names]
+    out, of_code, same = group.course.base / "alone", {}, {}
+    for name in group.names:  # those with the same files get the same grade, and need not be graded alone more than once
+        folder = group.course.path / "submitted" / name / "vicreg" / "assignment"
+        code = tuple((folder / f"{module}.py").read_bytes() for module in ("warmup", "evaluation"))
+        if code not in of_code:
+            of_code[code] = name
+            shutil.copytree(folder, group.course.base / "inputs" / name / "assignment")
+        same[name] = of_code[code]
+    assert len(of_code) > 12
+    inputs = [str(group.course.base / "inputs" / name) for name in of_code.values()]
     group.course.own(group.course.base / "inputs")
     group.course.run(sys.executable, "-m", "autograder", "grade", *inputs, "--out", str(out), *by_task(TASKS), cwd=ROOT)
     for name in group.names:
-        alone = reuse.load(out / name / "report.json")
+        alone = reuse.load(out / same[name] / "report.json")
         points = {row["question"]: float(row["by_checks"]) for row in group.questions if row["student_id"] == name and row["by_checks"]}
         assert {task.id: points[task.id] for task in alone.tasks} == {task.id: task.points for task in alone.tasks}, name
 

@@ -112,10 +112,11 @@ def text_of(browser) -> str:
     return browser.execute_script("return document.body ? document.body.innerText : ''")
 
 
-def picture(browser, name: str) -> None:
-    """A screenshot for the guide, if it was asked for."""
+def picture(browser, name: str, selector: str = "") -> None:
+    """A screenshot for the guide, if it was asked for: of the page, or of the last element that fits."""
     if folder := os.environ.get("NBGRADER_SCREENSHOTS"):
-        browser.save_screenshot(str(Path(folder) / f"nbgrader-{name}.png"))
+        shown = browser.find_elements(By.CSS_SELECTOR, selector)[-1].screenshot_as_png if selector else browser.get_screenshot_as_png()
+        Path(folder, f"nbgrader-{name}.png").write_bytes(shown)
 
 
 def test_points_feedback_and_criteria_stand_in_formgrader_and_what_is_typed_there_is_exported(made, browser):
@@ -141,7 +142,7 @@ def test_points_feedback_and_criteria_stand_in_formgrader_and_what_is_typed_ther
         assert browser.title != "acted" and not browser.find_elements(By.ID, "hostile")
         assert browser.find_elements(By.CSS_SELECTOR, "img[src^='data:image/png']")
         type_grade(browser)
-        picture(browser, "by-hand")
+        picture(browser, "by-hand", ".nbgrader_cell")  # without the model answer above it
     totals, questions = made.export()
     (row,) = [each for each in questions if each["question"] == "q8"]
     assert (row["points"], row["graded"], row["comment"]) == ("1.5", "by hand", "Which figure shows it?")

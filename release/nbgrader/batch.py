@@ -14,7 +14,7 @@ from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.apps import NbGrader, NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
 
-from autograder import rubric
+from autograder import rubric, sandbox
 from autograder.report import Report, clean
 
 from . import course as courses
@@ -40,19 +40,27 @@ class Outcome:
 
 
 class Class:
-    """One assignment of a course, as nbgrader's configuration describes it. Raises CourseError where it is not there."""
+    """One assignment of a course, as nbgrader's configuration describes it.
+
+    Raises CourseError where it is not there, RubricError, and SandboxError where the sandbox that is asked for is missing.
+    """
 
     def __init__(self, course: Path, assignment: str):
         courses.check_name(assignment)
         if not (course / courses.CONFIG).is_file():
             raise courses.CourseError(f"{course} is no course: write one with `python -m release nbgrader {course}`")
         self.assignment, self.course = assignment, course.resolve()
-        self.api = NbGraderAPI(config=configuration(self.course))
-        self.api.log.setLevel(logging.CRITICAL)
+        config = configuration(self.course)
+        self.api = NbGraderAPI(config=config)
+        self.api.log.setLevel(logging.ERROR)  # what it says is read by `autograde`, and shown nowhere else
+        self.api.log.handlers.clear()
+        self.api.log.propagate = False
         self.places: CourseDirectory = self.api.coursedir
         self.released = self.folder("release", ".")
         self.tasks = courses.graded_tasks(self.released)
         self.check()
+        chosen = config.GradeSubmission
+        sandbox.choose(chosen.get("sandbox", "auto"), chosen.get("require_sandbox", False))  # or nobody could be graded
 
     def check(self) -> None:
         """Before anything is graded: course, rubric and gradebook must know the same assignment. Raises CourseError."""
@@ -83,10 +91,12 @@ class Class:
             outcome.before = self.scored(student)
             outcome.repaired += repair.repair(self.folder("submitted", student), self.released, self.aside(student))
             failed = self.autograde(student)
-            if failed and self.replace_notebooks(student, outcome):
-                failed = self.autograde(student)
+            if failed:
+                failed = self.autograde_blank(student, failed, outcome)
             outcome.problem = failed or self.stale(student)
             self.read(outcome)
+        except courses.CourseError as error:
+            outcome.problem = str(error)
         except Exception as error:  # of one submission, or of the system beneath; the others are still to be graded
             outcome.problem = clean(f"{type(error).__name__}: {error}", 300).replace("\n", " ")
         return outcome
@@ -95,24 +105,34 @@ class Class:
         return self.course / repair.ASIDE / self.assignment / student
 
     def autograde(self, student: str) -> str:
-        """Grade through nbgrader; the reason where that failed."""
+        """Grade through nbgrader; the reason where that failed. Raises KeyboardInterrupt, which nbgrader swallows."""
         done = self.api.autograde(self.assignment, student, force=True, create=True)
         if done["success"]:
             return ""
-        lines = [line for line in (done.get("log", "") + done.get("error", "")).splitlines() if ": " in line and "Error" in line]
-        return clean(lines[-1] if lines else "nbgrader failed without a reason", 300)
+        told = (done.get("log", "") + done.get("error", "")).splitlines()
+        if any(line.startswith("KeyboardInterrupt") for line in told):
+            raise KeyboardInterrupt
+        lines = [line for line in told if ": " in line and "Error" in line]
+        return clean(lines[-1].strip() if lines else "nbgrader failed without a reason", 300)
 
-    def replace_notebooks(self, student: str, outcome: Outcome) -> bool:
-        """The last resort: blank notebooks, so that at least the files are graded. False where they are blank already."""
-        submission, changed = self.folder("submitted", student), False
-        for blank in sorted(self.released.glob("*.ipynb")):
-            path = submission / blank.name
-            if path.read_bytes() != blank.read_bytes():
-                kept = repair.set_aside(path, self.aside(student))
-                path.write_bytes(blank.read_bytes())
-                outcome.repaired.append(f"{path.name} could not be graded: a blank copy was put in its place, the original is {kept}")
-                changed = True
-        return changed
+    def autograde_blank(self, student: str, failed: str, outcome: Outcome) -> str:
+        """The last resort: blank notebooks, so that at least the files are graded; if that helps nothing, all is as before."""
+        submission = self.folder("submitted", student)
+        names = [path.name for path in sorted(self.released.glob("*.ipynb"))]
+        before = {name: (submission / name).read_bytes() for name in names}
+        for name in names:
+            (submission / name).write_bytes((self.released / name).read_bytes())
+        try:
+            if self.autograde(student):
+                raise courses.CourseError(failed)
+        except BaseException:
+            for name, data in before.items():
+                (submission / name).write_bytes(data)
+            raise
+        for name, data in before.items():
+            kept = repair.keep_aside(name, data, self.aside(student))
+            outcome.repaired.append(f"{name} could not be graded ({failed}): a blank copy was put in its place, the original is {kept}")
+        return ""
 
     def stale(self, student: str) -> str:
         """Why the scores in the gradebook are not those of the submission, if so: nbgrader keeps old ones after a failure."""
@@ -173,7 +193,7 @@ def configuration(course: Path):
 
 
 def run(course: Path, assignment: str, students: Iterable[str] = (), dry_run: bool = False) -> int:
-    """The command: grade everybody who has submitted, or those named. Raises CourseError and RubricError."""
+    """The command: grade everybody who has submitted, or those named. Raises as `Class` does."""
     group = Class(course, assignment)
     known, chosen = group.students(), list(students)
     if unknown := [name for name in chosen if name not in known]:

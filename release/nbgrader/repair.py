@@ -6,6 +6,7 @@ Everything that is changed is told, and a file that cannot be used is kept in CO
 import datetime
 import json
 import os
+import secrets
 import shutil
 import stat
 from collections.abc import Iterable, Iterator
@@ -18,13 +19,14 @@ from autograder.report import clean
 
 ASIDE = "set-aside"
 TIMESTAMP = "timestamp.txt"
+SECRET = "submission_secret.txt"
 MAX_NOTEBOOK = 200 * 1024**2  # bytes; what is larger is not read
 MAX_TIMESTAMP = 100  # bytes
 
 
 def repair(submission: Path, released: Path, aside: Path) -> list[str]:
     """Make a submission fit to be graded; returns what was changed, a line each."""
-    notes = [*remove_links(submission), *allow_access(submission), *mend_timestamp(submission)]
+    notes = [*remove_links(submission), *allow_access(submission), *mend_timestamp(submission), *mend_secret(submission)]
     wanted = {path.name: path for path in sorted(released.glob("*.ipynb"))}
     notes += find_misnamed(submission, wanted)
     for name, blank in wanted.items():
@@ -79,6 +81,15 @@ def mend_timestamp(submission: Path) -> Iterator[str]:
     newest = datetime.datetime.fromtimestamp(max(times, default=0), datetime.timezone.utc)
     path.write_text(f"{newest:%Y-%m-%d %H:%M:%S.%f} UTC\n", encoding="utf-8")
     yield f"{TIMESTAMP} {why}: the time of the newest file is taken, {newest:%Y-%m-%d %H:%M} UTC"
+
+
+def mend_secret(submission: Path) -> Iterator[str]:
+    """`nbgrader release_feedback` ends for the whole class where a submission lacks the file that proves whose it is."""
+    path = submission / SECRET
+    if not path.is_file():
+        shutil.rmtree(path, ignore_errors=True)
+        path.write_text(secrets.token_urlsafe(16), encoding="utf-8")
+        yield f"{SECRET} was missing: a new one was made, with which the student cannot fetch the feedback; send it"
 
 
 def shown(path: Path, submission: Path) -> str:
@@ -154,12 +165,24 @@ def is_sound(path: Path) -> bool:
 
 def set_aside(path: Path, aside: Path) -> Path:
     """Move a file out of the submission, beside what is there already."""
-    aside.mkdir(parents=True, exist_ok=True)
-    number = 0
-    while (kept := aside / (f"{path.stem}-{number}{path.suffix}" if number else path.name)).exists():
-        number += 1
-    shutil.move(path, kept)
+    return Path(shutil.move(path, free_name(path.name, aside)))
+
+
+def keep_aside(name: str, data: bytes, aside: Path) -> Path:
+    """Write what a file held, beside what is there already."""
+    kept = free_name(name, aside)
+    kept.write_bytes(data)
     return kept
+
+
+def free_name(name: str, aside: Path) -> Path:
+    """A path in `aside` that nothing has yet: part1.ipynb, part1-1.ipynb and so on."""
+    aside.mkdir(parents=True, exist_ok=True)
+    path, number = aside / name, 0
+    while path.exists():
+        number += 1
+        path = aside / f"{Path(name).stem}-{number}{Path(name).suffix}"
+    return path
 
 
 def salvage(path: Path) -> nbformat.NotebookNode | None:
