@@ -7,7 +7,7 @@ import logging
 import sys
 import time
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from nbgrader.api import Gradebook, MissingEntry
@@ -51,7 +51,8 @@ class Class:
             raise courses.CourseError(f"{course} is no course: write one with `python -m release nbgrader {course}`")
         self.assignment, self.course = assignment, course.resolve()
         config = configuration(self.course)
-        self.api = NbGraderAPI(config=config)
+        with silence():
+            self.api = NbGraderAPI(config=config)
         self.api.log.setLevel(logging.ERROR)  # what it says is read by `autograde`, and shown nowhere else
         self.api.log.handlers.clear()
         self.api.log.propagate = False
@@ -181,6 +182,16 @@ class Class:
         outcome.most = sum(self.tasks.values())
         if not outcome.problem:
             outcome.faults = self.report(outcome.student).count("grader_fault")
+
+
+@contextlib.contextmanager
+def silence() -> Iterator[None]:
+    """Without nbgrader's complaint about an exchange that only collecting needs."""
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def configuration(course: Path):
