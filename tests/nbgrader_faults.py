@@ -189,7 +189,7 @@ FAULTS = [
     Fault("stripped-ids", lambda f: both(f, strip_all), answer_lost=True),
     Fault("unlocked", lambda f: both(f, unlock)),
     Fault("forged", lambda f: both(f, forge_points)),
-    Fault("wrong-types", lambda f: both(f, wrong_types)),
+    Fault("cell-types", lambda f: both(f, wrong_types)),
     Fault("odd-metadata", lambda f: both(f, odd_metadata)),
     Fault("huge", lambda f: both(f, huge_outputs)),
     Fault("damaged", lambda f: both(f, no_source), "was damaged"),
