@@ -68,19 +68,7 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     if options.command == "nbgrader-autograde":
         interrupts.install()
     try:
-        if options.command == "gate":
-            return gate.run(root)
-        if options.command.startswith("nbgrader"):
-            return _nbgrader(options, root)
-        if options.command == "discussion":
-            sys.stdout.write(discussion.grading_page(root, options.results))
-            return 0
-        makers = {"stubs": stubs.all_stubs, "notebooks": notebooks.all_notebooks, "handout": handout.all_handouts}
-        made = makers[options.command](root)
-        code = (_check if options.check else _write)(options.command, made, root)
-        if options.command == "handout" and (choices := handout.open_choices(root)):
-            print(f"note: assignment/README.md leaves {len(choices)} choices to you; the first is {choices[0]}")
-        return code
+        return _run(options, root)
     except SyntaxError as error:
         print(f"error: {error.filename}:{error.lineno}: not valid Python: {error.msg}", file=sys.stderr)
     except (stubs.MarkerError, notebooks.NotebookError, handout.HandoutError, discussion.DiscussionError,
@@ -90,6 +78,22 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
         print("interrupted; what was finished is kept", file=sys.stderr)
         return 130
     return 2
+
+
+def _run(options, root: Path) -> int:
+    if options.command == "gate":
+        return gate.run(root)
+    if options.command.startswith("nbgrader"):
+        return _nbgrader(options, root)
+    if options.command == "discussion":
+        sys.stdout.write(discussion.grading_page(root, options.results))
+        return 0
+    makers = {"stubs": stubs.all_stubs, "notebooks": notebooks.all_notebooks, "handout": handout.all_handouts}
+    made = makers[options.command](root)
+    code = (_check if options.check else _write)(options.command, made, root)
+    if options.command == "handout" and (choices := handout.open_choices(root)):
+        print(f"note: assignment/README.md leaves {len(choices)} choices to you; the first is {choices[0]}")
+    return code
 
 
 def _add_nbgrader(commands) -> None:

@@ -719,11 +719,16 @@ def test_a_second_run_finds_everything_as_it_is(group):
 # ---- the course of a term -------------------------------------------------------------------------------------------
 
 
+def repository(folder: Path) -> Path:
+    """A checkout of its own, whose rubric may change."""
+    for name in ("assignment", "autograder", "release", "solutions"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    return folder
+
+
 @pytest.mark.slow
 def test_late_work_new_work_a_second_assignment_and_another_rubric(tmp_path):
-    root = tmp_path / "repository"
-    for name in ("assignment", "autograder", "release", "solutions"):
-        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+    root = repository(tmp_path / "repository")
     made = Course(tmp_path, root=root)
     made.make(tasks=["warmup"])
     made.run("nbgrader", "db", "assignment", "add", "vicreg", "--duedate=2030-01-01 00:00:00 UTC")
