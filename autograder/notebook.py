@@ -91,7 +91,7 @@ class Shown:
         return f'<div style="max-width: 60em">{notes}{tasks}</div>'
 
     def __repr__(self) -> str:
-        return "\n".join(line for task in self.report.tasks for line in _task_lines(task))
+        return "\n".join(line for task in self.report.tasks for line in task_lines(task))
 
 
 def _task_html(task: TaskResult) -> str:
@@ -122,8 +122,9 @@ def _pre(text: str) -> str:
     return f'<pre style="{wrap}; {frame}">{escape(text)}</pre>'
 
 
-def _task_lines(task: TaskResult) -> list[str]:
-    lines = [f"{task.title}: {task.points:g} of {task.max_points:g} points in the checks that ran"]
+def task_lines(task: TaskResult, which: str = " in the checks that ran") -> list[str]:
+    """A task's results as lines of text: its points, each verdict in words, and why something did not pass."""
+    lines = [f"{task.title}: {task.points:g} of {task.max_points:g} points{which}"]
     for item in task.items:
         mark, word, _ = MARKS[item.verdict]
         lines.append(f"  {mark} {word:<13} {item.title}  {item.points:g}/{item.max_points:g}")

@@ -5,9 +5,12 @@ import sys
 from pathlib import Path
 
 from autograder.rubric import RubricError
+from autograder.sandbox import SandboxError
 
 from . import discussion, gate, gradescope, handout, notebooks, packing, stubs
 from .github import command as github
+from .nbgrader import command as nbgrader
+from .nbgrader.course import CourseError
 from .student import command as student
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -22,6 +25,8 @@ EXAMPLES = """examples:
   python -m release student student.zip                         pack what a student gets (--help says more)
   python -m release github ../course                            the same with workflows for GitHub, and one that grades
   python -m release gradescope autograder.zip                   pack the autograder for Gradescope (--help says more)
+  python -m release nbgrader ~/course                           write a course for nbgrader (docs/nbgrader.md)
+  python -m release nbgrader-autograde ~/course vicreg          grade what nbgrader has collected
 """
 
 
@@ -42,7 +47,7 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     answers = commands.add_parser("discussion", help="print tick lists and model answers of the discussion questions")
     answers.add_argument("results", nargs="?", type=Path, help="results.json of `python -m solutions.reproduce`")
     commands.add_parser("gate", help="check all that must hold before a release")
-    for module in (student, github, gradescope):
+    for module in (student, github, gradescope, nbgrader):
         module.register(commands)
     options = parser.parse_args(arguments)
     try:
@@ -62,7 +67,7 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     except SyntaxError as error:
         print(f"error: {error.filename}:{error.lineno}: not valid Python: {error.msg}", file=sys.stderr)
     except (stubs.MarkerError, notebooks.NotebookError, handout.HandoutError, discussion.DiscussionError,
-            gradescope.ArchiveError, packing.PackingError, RubricError, OSError) as error:  # fmt: skip
+            gradescope.ArchiveError, packing.PackingError, CourseError, RubricError, SandboxError, OSError) as error:  # fmt: skip
         print(f"error: {error}", file=sys.stderr)
     return 2
 
