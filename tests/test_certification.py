@@ -80,6 +80,7 @@ def certify(*arguments: str) -> subprocess.CompletedProcess:
     return subprocess.run(command, cwd=HERE, capture_output=True, text=True, timeout=300)
 
 
+@pytest.mark.slow  # the first time it traces which check calls what
 def test_the_command_tells_and_returns_what_it_found():
     result = certify("warmup", "--only", "variants", "--json")
     found = json.loads(result.stdout)
