@@ -66,11 +66,11 @@ class Invoker:
         originals = [copy_of(each) for each in arguments]
         try:
             value = getattr(self, f"_{request['op']}")(request)
-            after = global_settings()
-            changed = [name for name, before in settings.items() if after[name] != before]
             mutated = [i for i, (now, before) in enumerate(zip(arguments, originals)) if not same(now, before)]
         except BaseException as error:  # SystemExit and KeyboardInterrupt are the student's, too
             return {"error": describe(error, self.package.package_name)}
+        finally:
+            changed = restore(settings)
         return {"value": value, "mutated": mutated, "changed_settings": changed}
 
     def _call(self, request: dict):
@@ -109,15 +109,26 @@ def seed_new_generators() -> None:
     np.random.bit_generator.randbits = ENTROPY.getrandbits
 
 
+# What a submission must leave alone, by the name a student knows it by: how it is read and set.
+SETTINGS = {
+    "torch's default dtype": (torch.get_default_dtype, torch.set_default_dtype),
+    "torch's thread count": (torch.get_num_threads, torch.set_num_threads),
+    "torch's deterministic mode": (torch.are_deterministic_algorithms_enabled, torch.use_deterministic_algorithms),
+    "whether gradients are recorded": (torch.is_grad_enabled, torch.set_grad_enabled),
+    "numpy's error handling": (np.geterr, lambda handling: np.seterr(**handling)),
+}
+
+
 def global_settings() -> dict:
-    """What a submission must leave alone, by the name a student knows it by."""
-    return {
-        "torch's default dtype": str(torch.get_default_dtype()),
-        "torch's thread count": torch.get_num_threads(),
-        "torch's deterministic mode": torch.are_deterministic_algorithms_enabled(),
-        "whether gradients are recorded": torch.is_grad_enabled(),
-        "numpy's error handling": sorted(np.geterr().items()),
-    }
+    return {name: read() for name, (read, _) in SETTINGS.items()}
+
+
+def restore(before: dict) -> list[str]:
+    """Set back what has changed, and name it: the next call, and the diagnosis, begin as the first did."""
+    changed = [name for name, value in global_settings().items() if value != before[name]]
+    for name in changed:
+        SETTINGS[name][1](before[name])
+    return changed
 
 
 def copy_of(value):

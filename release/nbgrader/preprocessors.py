@@ -80,7 +80,7 @@ class GradeSubmission(CoursePreprocessor):
         confinement = sandbox.choose(self.sandbox, self.require_sandbox)
         out = Path(CourseDirectory(parent=self).root, GRADED, names["assignment"])
         quiet = Console(file=io.StringIO())
-        session = Session(out, part, full, confinement, self.fresh, quiet)
+        session = Session(out, part, full, confinement, self.fresh, quiet, [])
         with locked(out, True, self.log.info), own_files.of(self.folder("autograded", resources)) as submission:
             session.grade(submission, names["student"])
         return session.reports[names["student"]]
