@@ -11,12 +11,12 @@ solution needs) it vanishes. Everything else is handed out as it is.
 
 import ast
 import difflib
-import os
 import re
-import tempfile
 from pathlib import Path
 
 from autograder.tasks import TASK_OF_MODULE, task_id
+
+from . import packing
 
 BEGIN = "### BEGIN SOLUTION"
 END = "### END SOLUTION"
@@ -130,20 +130,6 @@ def write_changed(files: dict[Path, str]) -> list[Path]:
     written = []
     for path, wanted in files.items():
         if not path.exists() or path.read_text(encoding="utf-8") != wanted:
-            _write_atomically(path, wanted)
+            packing.write_atomically(path, wanted.encode())
             written.append(path)
     return written
-
-
-def _write_atomically(path: Path, text: str) -> None:
-    """A reader sees the old file or the new one, never half of one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        os.chmod(temporary, 0o644)  # mkstemp keeps the file from everybody else
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from release import __main__ as command
-from release import stubs
+from release import packing, stubs
 from autograder.tasks import TASK_OF_FUNCTION, TASK_OF_MODULE, task_id
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -158,7 +158,7 @@ def test_unreadable_solutions_are_errors(tree, capsys, content, message):
 
 
 def test_a_failed_write_leaves_no_traces(tree, monkeypatch):
-    monkeypatch.setattr(stubs.os, "replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    monkeypatch.setattr(packing.os, "replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
     with pytest.raises(OSError, match="disk full"):
         stubs.write_stubs(tree)
     assert list((tree / "assignment").iterdir()) == []

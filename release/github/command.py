@@ -3,8 +3,6 @@
 import argparse
 from pathlib import Path
 
-from rich.console import Console
-
 from .. import packing
 from ..student import command as student
 from ..student import files
@@ -36,13 +34,7 @@ def register(commands) -> None:
 
 def run(options, root: Path) -> int:
     """Do what the command line asks. Raises PackingError, RubricError and OSError."""
-    if not options.dry_run:
-        packing.check_target(options.out, options.force, root)
-    with Console(stderr=True).status("Putting the copy together, and looking for what it must not hold ..."):
-        made = collect(root)
-    student.finish(options, made, root, FOLDER)
-    student.tell_open_choices(root)
-    return 0
+    return student.pack(options, root, collect, FOLDER)
 
 
 def collect(root: Path) -> dict[str, bytes]:

@@ -34,11 +34,16 @@ def register(commands) -> None:
 
 def run(options, root: Path) -> int:
     """Do what the command line asks. Raises PackingError, RubricError and OSError."""
+    return pack(options, root, files.collect, files.FOLDER)
+
+
+def pack(options, root: Path, collect, folder: str) -> int:
+    """Write what `collect(root)` makes, or list it. Raises PackingError, RubricError and OSError."""
     if not options.dry_run:
         packing.check_target(options.out, options.force, root)
     with Console(stderr=True).status("Putting the copy together, and looking for what it must not hold ..."):
-        made = files.collect(root)
-    finish(options, made, root, files.FOLDER)
+        made = collect(root)
+    finish(options, made, root, folder)
     tell_open_choices(root)
     return 0
 
