@@ -147,7 +147,7 @@ def explain(entries: tuple[Entry, ...], target: str, facts: dict, samples: list[
     if not samples:
         return True
     module, name = target.split(".")
-    with mutants.package_with(*entries) as package:
+    with mutants.package_with(*entries) as package, _contained():
         function = getattr(importlib.import_module(f"{package}.{module}"), name)
         return all(agree(_value(function, args, kwargs), value) for args, kwargs, value in samples)
 

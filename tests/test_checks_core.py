@@ -146,3 +146,14 @@ def test_a_right_frequency_is_refused_less_than_once_in_a_million(n, p):
     low, high = limits.likely_counts(n, p)
     refused = sum(binom.pmf(k, n, p) for k in range(n + 1) if not low <= k <= high)
     assert refused < 1e-6
+
+
+def test_naming_a_mistake_leaves_the_grader_its_default_dtype():
+    """The samples of a failed item are computed with the mistake in the grader's own process."""
+    (entry,) = (each for each in entries("warmup.normalize") if each.name == "default dtype changed")
+    images = torch.zeros(1, 1, 1, 3, dtype=torch.uint8)
+    with mutants.package_with(entry) as package:
+        student = Student(LocalChannel(package))
+        student.warmup.normalize(images)
+        assert diagnose(student, entry.target, student.calls) == (entry,)
+    assert torch.get_default_dtype() == torch.float32
