@@ -198,9 +198,12 @@ def variance_loss(z, gamma=1.0, eps=1e-4):
 
 
 def within_the_total(report) -> None:
-    """The total limit of 30 s holds, with the time that starting takes on top, though 17 items may use 10 s each."""
+    """The total limit of 30 s holds, with the time that starting takes on top, though 17 items may use 10 s each.
+
+    What it answers is right, so an item that needs one or two calls may pass before the total is used up.
+    """
     must(sum(item.seconds for item in report.items()) < 45, seen(report))
-    must(all(item.verdict in ("crashed", "blocked") for item in items(report, "vicreg")), seen(report))
+    must(all(item.verdict in ("passed", "crashed", "blocked") for item in items(report, "vicreg")), seen(report))
     must(any("whole submission" in item.message for item in report.items()), seen(report))
 
 
