@@ -67,7 +67,7 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     except SyntaxError as error:
         print(f"error: {error.filename}:{error.lineno}: not valid Python: {error.msg}", file=sys.stderr)
     except (stubs.MarkerError, notebooks.NotebookError, handout.HandoutError, discussion.DiscussionError,
-            gradescope.ArchiveError, packing.PackingError, CourseError, RubricError, SandboxError, OSError) as error:  # fmt: skip
+            packing.PackingError, CourseError, RubricError, SandboxError, OSError) as error:  # fmt: skip
         print(f"error: {error}", file=sys.stderr)
     return 2
 

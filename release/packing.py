@@ -9,7 +9,7 @@ import os
 import stat
 import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 EARLIEST = (1980, 1, 1, 0, 0, 0)  # what a zip can say; the true times would differ from copy to copy
@@ -63,26 +63,29 @@ def present(folder: Path) -> list[str]:
     return [path.as_posix() for path in paths if not UNTOUCHED & set(path.parts)]
 
 
-def archive(files: Files, folder: str) -> bytes:
-    """A zip in which everything lies in one folder; in order of names, all of the same time."""
+def archive(files: Files, folder: str = "", programs: Collection[str] = ()) -> bytes:
+    """A zip, in which everything lies in `folder` if that is named; in order of names, all of the same time.
+
+    Those named in `programs` can be executed where it is unpacked.
+    """
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as made:
         for name in sorted(files):
-            entry = zipfile.ZipInfo(f"{folder}/{name}", EARLIEST)
+            entry = zipfile.ZipInfo(f"{folder}/{name}" if folder else name, EARLIEST)
             entry.create_system, entry.compress_type = 3, zipfile.ZIP_DEFLATED  # Unix, whoever packs: the mode counts
-            entry.external_attr = (stat.S_IFREG | 0o644) << 16
+            entry.external_attr = (stat.S_IFREG | (0o755 if name in programs else 0o644)) << 16
             made.writestr(entry, files[name])
     return packed.getvalue()
 
 
-def write_atomically(path: Path, data: bytes) -> None:
+def write_atomically(path: Path, data: bytes, mode: int = 0o644) -> None:
     """A reader sees the old file or the new one, never half of one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
-        os.chmod(temporary, 0o644)  # mkstemp keeps the file from everybody else
+        os.chmod(temporary, mode)  # mkstemp keeps the file from everybody else
         os.replace(temporary, path)
     except BaseException:
         os.unlink(temporary)

@@ -231,7 +231,7 @@ def test_the_network_is_out_of_reach(server):
 def test_the_disk_is_capped(server):
     if server.confinement.mode != "bubblewrap":
         pytest.skip("a single file is capped everywhere, the whole only by bubblewrap")
-    written = ask(server, "fill", "/tmp", 30_000_000, 30, limits=Limits(call_seconds=60))
+    written = ask(server, "fill", ask(server, "scratch"), 30_000_000, 30, limits=Limits(call_seconds=60))
     assert 0 < written <= sandbox.SCRATCH_BYTES
     assert ask(server, "attempt", "write", "/dev/shm/x", 10**8).startswith("denied")
 

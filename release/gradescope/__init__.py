@@ -12,18 +12,15 @@ The first four are the files beside this one. docs/gradescope.md is the instruct
 """
 import argparse
 import dataclasses
-import io
 import json
-import stat
-import tempfile
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from autograder import rubric
 from autograder.sinks import gradescope
-from release import stubs
+from release import packing, pins, stubs
 from release.gradescope import trial
+from release.packing import PackingError
 
 HERE = Path(__file__).parent
 SCRIPTS = ("setup.sh", "run_autograder", "supervise.py", "grade_one.py")
@@ -48,10 +45,6 @@ build, on Linux usually the one for CUDA, of several GB. docs/gradescope.md says
 
 exit codes: 0 done, 1 the archive did not pass --try, 2 an error
 """
-
-
-class ArchiveError(Exception):
-    """The archive cannot be made; the message says what to change."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,36 +79,36 @@ def register(commands) -> None:
 
 
 def run(options, root: Path) -> int:
-    """Do what the command line asks. Raises ArchiveError, and RubricError for an unknown task."""
+    """Do what the command line asks. Raises PackingError, and RubricError for an unknown task."""
     check_target(options.out, options.force or options.dry_run)
     if not 2 <= options.timeout <= MAX_MINUTES:
-        raise ArchiveError(f"--timeout must be from 2 to {MAX_MINUTES} minutes, which is the most that Gradescope gives")
+        raise PackingError(f"--timeout must be from 2 to {MAX_MINUTES} minutes, which is the most that Gradescope gives")
     if stubs.difference(root):
-        raise ArchiveError("assignment/ does not fit solutions/: run python -m release stubs, and look at what changed")
+        raise PackingError("assignment/ does not fit solutions/: run python -m release stubs, and look at what changed")
     part = rubric.load().only(options.tasks)
     chosen = tuple(task.id for task in part.tasks) if options.tasks else ()
     settings = Settings(options.hidden_items, chosen, options.timeout * 60 - RESERVE_SECONDS, options.extra_index_url)
     files = contents(root, settings)
     if options.dry_run:
-        for name, data in files.items():
-            print(f"{len(data):>9,}  {name}")
+        print(packing.listing(files), end="")
     else:
-        write(options.out, files)
+        # For the instructor alone: the reference and the hidden checks are in it.
+        packing.write_atomically(options.out, packing.archive(files, programs=SCRIPTS[:2]), mode=0o600)
     tell(options.out, files, part, settings, options.dry_run)
     return trial.run(files, part) if options.tried else 0
 
 
 def check_target(out: Path, may_replace: bool) -> None:
     if out.suffix != ".zip":
-        raise ArchiveError(f"{out} does not end in .zip, which Gradescope asks for")
+        raise PackingError(f"{out} does not end in .zip, which Gradescope asks for")
     if out.is_dir() or not out.parent.is_dir():
-        raise ArchiveError(f"{out if out.is_dir() else out.parent} is {'a' if out.is_dir() else 'no'} folder")
+        raise PackingError(f"{out if out.is_dir() else out.parent} is {'a' if out.is_dir() else 'no'} folder")
     if out.exists() and not may_replace:
-        raise ArchiveError(f"{out} exists: name another file, or replace it with --force")
+        raise PackingError(f"{out} exists: name another file, or replace it with --force")
 
 
 def contents(root: Path, settings: Settings) -> dict[str, bytes]:
-    """The archive's files by name. Raises ArchiveError for a package that the lock does not have."""
+    """The archive's files by name. Raises PackingError for a package that the lock does not have."""
     files = {name: (HERE / name).read_bytes() for name in SCRIPTS}
     chosen = dataclasses.asdict(settings)
     address = chosen.pop("extra_index_url")
@@ -128,34 +121,11 @@ def contents(root: Path, settings: Settings) -> dict[str, bytes]:
 
 
 def requirements(lock: str) -> str:
-    """The lines of the lock for what grading needs, and all others as constraints on what these bring along."""
-    lines = [line for line in lock.splitlines() if line and not line.startswith("#")]
-    pinned = {line.partition("==")[0]: line for line in lines}
-    if missing := [name for name in PACKAGES if name not in pinned]:
-        raise ArchiveError(f"constraints.txt does not pin {missing[0]}, which grading needs")
-    needed = closure(PACKAGES, pinned)
-    return "".join(f"{line}\n" for name, line in pinned.items() if name in needed)
-
-
-def closure(names: tuple[str, ...], pinned: dict[str, str]) -> set[str]:
-    """These packages and what they need, by what is installed here; those that are not installed here count alone."""
-    import importlib.metadata
-
-    from packaging.requirements import Requirement
-    from packaging.utils import canonicalize_name
-
-    found, todo = set(), list(names)
-    while todo:
-        name = todo.pop()
-        if name in found or name not in pinned:  # what a CUDA build brings is not in the lock: torch pins it
-            continue
-        found.add(name)
-        try:
-            needs = [Requirement(each) for each in importlib.metadata.requires(name) or []]
-        except importlib.metadata.PackageNotFoundError:
-            continue
-        todo += [canonicalize_name(each.name) for each in needs if not (each.marker and "extra" in str(each.marker))]
-    return found
+    """The lines of the lock for what grading needs, and for what that brings along."""
+    made = pins.needed_lines(lock, PACKAGES)
+    if missing := [name for name in PACKAGES if f"\n{name}==" not in f"\n{made}"]:
+        raise PackingError(f"constraints.txt does not pin {missing[0]}, which grading needs")
+    return made
 
 
 def sources(root: Path) -> Iterator[Path]:
@@ -167,27 +137,11 @@ def sources(root: Path) -> Iterator[Path]:
                 yield path
 
 
-def write(out: Path, files: dict[str, bytes]) -> None:
-    """The archive, whole or not at all, and the same bytes for the same files."""
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in files.items():
-            entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
-            entry.external_attr = (stat.S_IFREG | (0o755 if name in SCRIPTS[:2] else 0o644)) << 16
-            entry.create_system, entry.compress_type = 3, zipfile.ZIP_DEFLATED  # Unix: the modes count
-            archive.writestr(entry, data)
-    with tempfile.NamedTemporaryFile(dir=out.parent, prefix=f".{out.name}.", delete=False) as file:
-        file.write(packed.getvalue())
-    Path(file.name).chmod(0o600)  # the reference and the hidden checks are in it
-    Path(file.name).replace(out)
-
-
 def tell(out: Path, files: dict[str, bytes], part: rubric.Rubric, settings: Settings, dry: bool) -> None:
     """What was packed, and what to set at Gradescope."""
     total = sum(item.points for task in part.tasks if not task.bonus for item in task.items)
     bonus = sum(item.points for task in part.tasks if task.bonus for item in task.items)
-    size = sum(map(len, files.values()))
-    print(f"{'would write' if dry else 'wrote'} {out}: {len(files)} files of {size / 1e6:.1f} MB, {len(part.items())} items")
+    print(f"{'would write' if dry else 'wrote'} {out}: {packing.told(files)}, {len(part.items())} items")
     print(f"Autograder points at Gradescope: {total:g}" + (f" (up to {bonus:g} more are a bonus)" if bonus else ""))
     print(f"Hidden items: {settings.hidden_items}; time-out: {(settings.seconds + RESERVE_SECONDS) / 60:g} minutes")
     if not settings.extra_index_url:

@@ -59,7 +59,7 @@ def add_autograde(commands) -> None:
 
 
 def build(options, root: Path) -> int:
-    """Write the course. Raises CourseError, RubricError and OSError."""
+    """Write the course. Raises CourseError, PackingError, RubricError and OSError."""
     return course.build(options.course, options.assignment, options.tasks, options.force, options.dry_run, root)
 
 

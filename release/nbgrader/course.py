@@ -11,25 +11,25 @@ checks, known mistakes and criteria stay in this repository, and are read from h
 
 import contextlib
 import os
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import nbformat
+from rich.console import Console
 
 from autograder import rubric
 from autograder.report import write_atomically
 from release import notebooks
+from release.student.files import collect
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CONFIG = "nbgrader_config.py"
 TEMPLATE = Path(__file__).with_name("config.py.txt")
 SCHEMA = 3  # of nbgrader's metadata
-KEPT_BACK = ("hidden", "misconceptions", "proofs")  # folders of autograder/ that students must not have
-COMMANDS = ("__init__.py", "check.py")  # of autograder/commands/, what students have
-NOT_TEXT = ("__pycache__", "*.pyc", ".*", "notebooks", "handout.html")
+GOES_OUT = ("assignment/", "autograder/")
+OWN_NOTEBOOKS = "assignment/notebooks/"  # nbgrader's copies of them lie at the top
 
 
 class CourseError(ValueError):
@@ -39,26 +39,12 @@ class CourseError(ValueError):
 # ---- what students receive ----------------------------------------------------------------------------------------
 
 
-def student_files(root: Path) -> dict[str, Path]:
-    """What goes out beside the notebooks, by its path in the assignment: the students' own files, given ones, checks."""
-    names = (*files_below(root / "assignment"), *files_below(root / "autograder"))
-    return {path.relative_to(root).as_posix(): path for path in names if goes_out(path.relative_to(root))}
+def student_files(root: Path) -> dict[str, bytes]:
+    """What goes out beside the notebooks, by its path in the assignment: the students' own files, given ones, checks.
 
-
-def files_below(folder: Path) -> list[Path]:
-    ignored = shutil.ignore_patterns(*NOT_TEXT)
-    found = []
-    for path in sorted(folder.iterdir()):
-        if not ignored(str(folder), [path.name]):
-            found += files_below(path) if path.is_dir() else [path]
-    return found
-
-
-def goes_out(path: Path) -> bool:
-    """Whether students may have a file of assignment/ or autograder/, named by its path in the repository."""
-    if path.parts[:2] == ("autograder", "commands"):
-        return path.name in COMMANDS
-    return not set(KEPT_BACK) & set(path.parts)
+    As in the copy for students, of which this is a part. Raises PackingError, RubricError and OSError.
+    """
+    return {name: data for name, data in collect(root).items() if name.startswith(GOES_OUT) and not name.startswith(OWN_NOTEBOOKS)}
 
 
 # ---- notebooks ----------------------------------------------------------------------------------------------------
@@ -146,11 +132,11 @@ def asked_part(full: rubric.Rubric, points: dict[str, float], assignment: str) -
 
 
 def plan(root: Path, course: Path, assignment: str, part: rubric.Rubric) -> dict[Path, bytes]:
-    """Every file of the course but the gradebook, by its path, with what it should hold. Raises CourseError."""
+    """Every file of the course but the gradebook, by its path, with what it should hold. Raises CourseError and PackingError."""
     source = course / "source" / assignment
     made = {course / CONFIG: configuration(course, root, part.files).encode()}
     made |= {source / name: text.encode() for name, text in make_notebooks(root, part).items()}
-    return made | {source / name: path.read_bytes() for name, path in student_files(root).items()}
+    return made | {source / name: data for name, data in student_files(root).items()}
 
 
 def configuration(course: Path, root: Path, files: Iterable[str]) -> str:
@@ -216,10 +202,11 @@ def programs_beside_python() -> Iterator[None]:
 
 
 def build(course: Path, assignment: str, tasks: list[str], force: bool, dry_run: bool, root: Path = ROOT) -> int:
-    """The command: write the course, or say what would be written. Raises CourseError, RubricError and OSError."""
+    """The command: write the course, or say what would be written. Raises CourseError, PackingError, RubricError and OSError."""
     check_name(assignment)
     part = rubric.load().only(tasks)
-    made = plan(root, course, assignment, part)
+    with Console(stderr=True).status("Putting the course together, and looking for what it must not hold ..."):
+        made = plan(root, course, assignment, part)
     if not force and not dry_run:
         refuse_overwriting(made, course, assignment)
     if dry_run:

