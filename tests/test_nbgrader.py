@@ -1,6 +1,7 @@
 """The way through nbgrader: courses, repaired submissions, the same points as our grader alone, feedback and export."""
 
 import dataclasses
+import functools
 import html.parser
 import json
 import os
@@ -40,6 +41,14 @@ TEXT = "The nearest images share colors rather than classes, see the figure."
 
 
 # ---- the course that is written -------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _collected_once():
+    """Looking for what must not go out takes seconds, and the files are the same each time."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(course, "student_files", functools.cache(course.student_files))
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -148,16 +148,20 @@ def configuration(course: Path, root: Path, files: Iterable[str]) -> str:
     return text
 
 
-def refuse_overwriting(made: dict[Path, bytes], course: Path, assignment: str) -> None:
-    """Raise CourseError where writing would destroy something: another course, or files that somebody has changed."""
+def check_place(course: Path) -> None:
+    """Raise CourseError where the folder is something else than a course."""
     if course.exists() and not course.is_dir():
         raise CourseError(f"{course} is a file; name a folder")
+    if course.is_dir() and any(course.iterdir()) and not (course / CONFIG).exists():
+        raise CourseError(f"{course} is not empty and no course: name another folder, or take --force")
+
+
+def refuse_overwriting(made: dict[Path, bytes], course: Path, assignment: str) -> None:
+    """Raise CourseError where writing would destroy files that somebody has changed."""
     source = course / "source" / assignment
     mine = [(path, data) for path, data in made.items() if path.name != CONFIG and path.exists()]
     changed = [path for path, data in mine if path.read_bytes() != data]
     extra = [path for path in sorted(source.rglob("*")) if path.is_file() and path not in made]
-    if course.is_dir() and any(course.iterdir()) and not (course / CONFIG).exists():
-        raise CourseError(f"{course} is not empty and no course: name another folder, or take --force")
     if changed or extra:
         first = (changed + extra)[0].relative_to(course)
         raise CourseError(f"{first} in {course} is not as it would be written: --force replaces it, --dry-run shows all")
@@ -205,6 +209,8 @@ def build(course: Path, assignment: str, tasks: list[str], force: bool, dry_run:
     """The command: write the course, or say what would be written. Raises CourseError, PackingError, RubricError and OSError."""
     check_name(assignment)
     part = rubric.load().only(tasks)
+    if not force and not dry_run:
+        check_place(course)
     with Console(stderr=True).status("Putting the course together, and looking for what it must not hold ..."):
         made = plan(root, course, assignment, part)
     if not force and not dry_run:
