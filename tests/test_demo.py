@@ -11,7 +11,7 @@ import pytest
 
 import demo.__main__ as command
 from assignment.provided.datasets import load
-from autograder import rubric
+from autograder import grading, rubric, sandbox
 from autograder.report import ItemResult, Report, TaskResult
 from demo import samples
 from solutions.reproduce import questions
@@ -81,6 +81,19 @@ def test_the_last_line_is_the_path_of_the_page(quick, tmp_path, capsys):
     assert text.count("data:image/png;base64,") == 4
     assert 'href="graded/three-mistakes/report.html"' in text and "square root missing" in text
     assert "60 training and 60 test images, 2 epochs" in text
+
+
+def test_a_sample_is_graded_and_its_report_written(tmp_path, monkeypatch):
+    """One task of the reference, through all that the demo calls for a sample."""
+    whole, grade, told = rubric.load(), grading.grade, []
+    monkeypatch.setattr(grading, "grade", lambda path, _, full, *rest: grade(path, full.only(["warmup"]), full, *rest))
+    path, *_ = samples.build(tmp_path / "samples", whole.files)
+    report = command.grade_sample(path, tmp_path / "graded", whole, sandbox.choose(), lambda *step: told.append(step))
+    assert report.total == report.max_total == 2 and report.count("passed") == len(report.items())
+    assert told[-1] == ("grading reference", 4, len(whole.items()))
+    stored = (tmp_path / "graded" / "report.json").read_text(encoding="utf-8")
+    assert json.loads(stored) == report.as_dict()
+    assert (tmp_path / "graded" / "report.html").stat().st_size > 1000
 
 
 def test_a_grader_fault_is_not_passed_over(quick, tmp_path):

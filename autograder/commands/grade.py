@@ -2,7 +2,7 @@
 import contextlib
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -233,7 +233,7 @@ class Session:
         self.say(f"  {gained} gained points, {lost} lost points, {len(gains) - gained - lost} have the same.")
 
 
-def save(result, folder: Path, written: list[Wanted]) -> None:
+def save(result, folder: Path, written: Sequence[Wanted] = ALWAYS) -> None:
     """Write what is not there as it should be: a kept report stays as it is."""
     for each in written:
         path, text = each.file(folder), each.render(result)

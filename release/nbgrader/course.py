@@ -148,11 +148,11 @@ def configuration(course: Path, root: Path, files: Iterable[str]) -> str:
     return text
 
 
-def check_place(course: Path) -> None:
+def check_place(course: Path, may_replace: bool) -> None:
     """Raise CourseError where the folder is something else than a course."""
     if course.exists() and not course.is_dir():
         raise CourseError(f"{course} is a file; name a folder")
-    if course.is_dir() and any(course.iterdir()) and not (course / CONFIG).exists():
+    if not may_replace and course.is_dir() and any(course.iterdir()) and not (course / CONFIG).exists():
         raise CourseError(f"{course} is not empty and no course: name another folder, or take --force")
 
 
@@ -209,8 +209,7 @@ def build(course: Path, assignment: str, tasks: list[str], force: bool, dry_run:
     """The command: write the course, or say what would be written. Raises CourseError, PackingError, RubricError and OSError."""
     check_name(assignment)
     part = rubric.load().only(tasks)
-    if not force and not dry_run:
-        check_place(course)
+    check_place(course, may_replace=force or dry_run)
     with Console(stderr=True).status("Putting the course together, and looking for what it must not hold ..."):
         made = plan(root, course, assignment, part)
     if not force and not dry_run:

@@ -1,0 +1,145 @@
+"""Follows the guides for instructors and students: each command is run as it stands, and prints what stands below it."""
+
+import dataclasses
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from autograder import rubric
+from autograder.misconceptions import entries
+from autograder.misconceptions.mutants import override_source
+from tests.guides import Change, Command, agree, blocks, steps
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = ROOT / "docs"
+# What cannot be done again in a minute, or only by hand, and the test that does it.
+ELSEWHERE = {
+    "python3 -m venv .venv": "test_student_copy.py::test_a_fresh_installation_of_its_own_constraints_is_all_that_a_student_needs",
+    ". .venv/bin/activate": "test_student_copy.py::test_a_fresh_installation_of_its_own_constraints_is_all_that_a_student_needs",
+    "python3 -m venv .venv && . .venv/bin/activate": "test_student_copy.py::test_a_fresh_installation_of_its_own_constraints_is_all_that_a_student_needs",
+    "python -m pip install -r constraints.txt": "test_student_copy.py::test_a_fresh_installation_of_its_own_constraints_is_all_that_a_student_needs",
+    "jupyter lab": "test_nbgrader_browser.py::test_points_feedback_and_criteria_stand_in_formgrader_and_what_is_typed_there_is_exported",
+}
+
+
+class Place:
+    """A home folder with a copy of the project in it, and a shell that goes through a guide."""
+
+    def __init__(self, base: Path):
+        self.home, self.project = base / "home", base / "home" / "project"
+        copy_project(self.project)
+        self.folder = self.project
+        programs = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
+        self.environment = {
+            "PATH": programs, "HOME": str(self.home), "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1", "COLUMNS": "120",
+            "PYTHONDONTWRITEBYTECODE": "1", "GIT_CONFIG_GLOBAL": str(self.home / ".gitconfig"),
+        }  # fmt: skip
+        (self.home / ".gitconfig").write_text("[user]\nname = Ada\nemail = ada@example.org\n")
+
+    def run(self, command: str) -> tuple[int, str]:
+        """Exit code and output of a command; the folder that it changes to is that of the next one."""
+        after = self.home / ".folder"
+        text = f"{command}\ncode=$?\npwd > {after}\nexit $code"
+        done = subprocess.run(
+            ["bash", "-c", text], cwd=self.folder, env=self.environment, text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=1500,
+        )  # fmt: skip
+        self.folder = Path(after.read_text().strip())
+        return done.returncode, done.stdout.replace(str(self.home), "~")
+
+    def patch(self, change: str) -> None:
+        """Apply a change that a guide shows."""
+        subprocess.run(["git", "apply", "-"], cwd=self.project, input=change, text=True, check=True)
+
+
+def copy_project(folder: Path) -> None:
+    """All that Git would hand over, as it is now."""
+    names = subprocess.run(["git", "ls-files", "-z", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True).stdout
+    for name in names.decode().split("\0"):
+        if name and (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+
+
+@dataclasses.dataclass(frozen=True)
+class Guide:
+    """How a page is followed: what must be there, and what somebody does by hand, before the command that begins so."""
+
+    before: dict[str, Callable[[Place], None]]
+    said: dict[str, str] = dataclasses.field(default_factory=dict)  # what a reader puts in place of these words
+    fails: tuple[str, ...] = ()  # beginnings of commands that are meant to end with 1
+
+
+# ---- what people do by hand -----------------------------------------------------------------------------------------
+
+
+def put(folder: Path, mistakes: dict[str, str] | None = None) -> None:
+    """A student's assignment/: the reference, with this text at the end of a file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in rubric.load().files:
+        text = (ROOT / "solutions" / name).read_text(encoding="utf-8")
+        (folder / name).write_text(text + (mistakes or {}).get(name, ""), encoding="utf-8")
+
+
+NO_MEAN = override_source(next(each for each in entries("warmup.normalize") if each.name == "mean not subtracted"))
+MINUS_ONE = """
+
+def normalize(images):
+    return torch.as_tensor(images).permute(0, 3, 1, 2).float() / 127.5 - 1
+"""
+
+
+def three_submissions(place: Place) -> None:
+    for name, mistake in (("alice", ""), ("bob", NO_MEAN), ("carol", MINUS_ONE)):
+        put(place.project / "submissions" / name / "assignment", {"warmup.py": mistake})
+
+
+def own_images(place: Place) -> None:
+    import numpy as np
+
+    from assignment.provided.shapes import make_shapes
+
+    (x, y), (x_test, y_test) = make_shapes(512, seed=0), make_shapes(256, seed=1)
+    np.savez(place.project / "mine.npz", x_train=x, y_train=y, x_test=x_test, y_test=y_test)
+
+
+GUIDES = {
+    "instructors.md": Guide({"python -m autograder grade": three_submissions, "python -m demo": own_images}),
+}
+
+
+# ---- following them -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", GUIDES)
+def test_a_guide_works_as_it_stands(page, tmp_path):
+    guide, place, done = GUIDES[page], Place(tmp_path), set()
+    for step in steps(DOCS / page):
+        if isinstance(step, Change):
+            place.patch(step.text)
+            continue
+        for beginning, prepare in guide.before.items():
+            if step.text.startswith(beginning) and beginning not in done:
+                done.add(beginning)
+                prepare(place)
+        if step.text not in ELSEWHERE:
+            follow(guide, step, place, page)
+
+
+def follow(guide: Guide, step: Command, place: Place, page: str) -> None:
+    """Run one command, and compare what it prints."""
+    command = step.text
+    for word, meant in guide.said.items():
+        command = command.replace(word, meant)
+    code, output = place.run(command)
+    where = f"docs/{page}:{step.line}: {step.text}\n"
+    assert code == (1 if step.text.startswith(guide.fails) and guide.fails else 0), f"{where}ended with {code}:\n{output}"
+    if step.printed:
+        assert agree(step.printed, output), f"{where}prints\n{output}"
