@@ -137,7 +137,7 @@ def test_help_has_examples():
         assert "examples:" in text and "exit codes:" in text
 
 
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("stop", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=[pytest.mark.ci, pytest.mark.slow])])
 def test_an_interrupt_leaves_valid_files_and_nothing_else(tmp_path, stop):
     for number in range(3):
         reference(tmp_path / f"s{number}")

@@ -163,6 +163,7 @@ def test_an_out_that_is_a_file_gives_one_sentence(tmp_path, capsys):
 # ---- all of it ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.ci
 @pytest.mark.slow
 def test_the_whole_demo(tmp_path):
     out = tmp_path / "out"

@@ -17,6 +17,8 @@ def copy(tmp_path):
     return tmp_path
 
 
+@pytest.mark.ci
+@pytest.mark.slow
 def test_every_condition_holds():
     failed = {name: problems for name, problems in gate.conditions(PROJECT) if problems}
     assert not failed

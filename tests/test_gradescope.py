@@ -173,6 +173,8 @@ def sites(archive, tmp_path_factory) -> dict[str, tuple[Site, dict]]:
         return dict(zip(KINDS, pool.map(grade, KINDS.values())))
 
 
+@pytest.mark.ci
+@pytest.mark.slow
 def test_neither_a_late_nor_an_earlier_submission_changes_points(sites):
     site, found = sites["late"]
     assert found["score"] == 2.0 and set(verdicts(found)) == {"passed"} and found["extra_data"]["complete"]
@@ -188,6 +190,8 @@ def test_a_zip_in_the_submission_is_graded(archive, tmp_path):
     assert 0 < found["score"] < 2 and "failed" in verdicts(found) and "Note: graded what is in work.zip" in found["output"]
 
 
+@pytest.mark.ci
+@pytest.mark.slow
 def test_an_attack_gets_nothing_and_its_text_does_no_harm(sites):
     if not sandbox.choose().files:
         pytest.skip("without a wall student code may write what the user who grades may write")
@@ -198,6 +202,8 @@ def test_an_attack_gets_nothing_and_its_text_does_no_harm(sites):
     assert json.loads((site.root / "source" / "gradescope.json").read_text())["tasks"] == ["warmup"]
 
 
+@pytest.mark.ci
+@pytest.mark.slow
 def test_a_grading_without_time_ends_with_what_is_known(sites):
     site, found = sites["no time"]
     assert re.search("[01] of 4 items were graded: the time ran out", found["output"]) and not found["extra_data"]["complete"]

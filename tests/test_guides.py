@@ -224,6 +224,7 @@ GUIDES = {
 # ---- following them -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.ci
 @pytest.mark.slow
 @pytest.mark.parametrize("page", GUIDES)
 def test_a_guide_works_as_it_stands(page, tmp_path):

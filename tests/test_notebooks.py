@@ -264,6 +264,8 @@ def checks_of(notebook) -> dict[str, dict]:
     return {cell.id: cell.outputs[-1].data for cell in cells}
 
 
+@pytest.mark.ci
+@pytest.mark.slow
 def test_with_the_reference_every_cell_of_the_first_runs(student):
     run_all(student, ".", tiny=True, seconds=120, parts=PARTS[:1])
 

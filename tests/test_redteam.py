@@ -20,15 +20,17 @@ from autograder.worker import wire
 
 PROJECT = Path(__file__).resolve().parent.parent
 # One or two of each kind of what wins credit or loses results on other graders; all are run by `make test-all`.
-QUICK = {
-    "exits-on-import",
-    "forges-a-results-file",
+IN_CI = {
     "patches-comparisons",
     "ships-shadow-modules",
     "reads-the-reference",
     "returns-what-equals-everything",
-    "answers-the-pipe-itself",
     "has-a-syntax-error",
+}
+QUICK = {
+    "exits-on-import",
+    "forges-a-results-file",
+    "answers-the-pipe-itself",
     # refused before anything is run
     "hands-in-a-link",
     "zips-a-path-that-leads-out",
@@ -36,10 +38,18 @@ QUICK = {
     "zips-a-file-without-a-name",
 }
 MODES = run.modes()
+
+
+def marks(mode: str, name: str) -> list:
+    if mode == MODES[0] and name in QUICK:
+        return []
+    return [pytest.mark.slow, *([pytest.mark.ci] if mode == MODES[0] and name in IN_CI else [])]
+
+
 CASES = [
     pytest.param(
         mode, each, id=f"{mode}-row{each.row}-{each.name}",
-        marks=[] if mode == MODES[0] and each.name in QUICK else pytest.mark.slow,
+        marks=marks(mode, each.name),
     )
     for mode in MODES
     for each in redteam.attacks()

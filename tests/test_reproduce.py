@@ -77,6 +77,8 @@ def finished(first_question, tmp_path) -> Path:
 # ---- what comes out ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.ci
+@pytest.mark.slow
 def test_every_question_has_an_answer_and_every_figure_both_formats(out):
     results = results_of(out)
     assert set(results["numbers"]) == set(results["figures"]) == set(questions.QUESTIONS)
@@ -93,6 +95,8 @@ def test_every_question_has_an_answer_and_every_figure_both_formats(out):
     assert len(shares) > 15 and all(0 <= value <= 1 for each in shares for value in each["values"])
 
 
+@pytest.mark.ci
+@pytest.mark.slow
 def test_numbers_are_means_over_the_seeds(two_seeds):
     results = results_of(two_seeds)
     assert results["seeds"] == [0, 1] and results["settings"]["epochs"] == 1
@@ -103,6 +107,8 @@ def test_numbers_are_means_over_the_seeds(two_seeds):
             assert number["sd"] == pytest.approx(statistics.stdev(number["values"]))
 
 
+@pytest.mark.ci
+@pytest.mark.slow
 def test_seeds_differ_and_each_decides_everything(out, two_seeds):
     one, two = results_of(out)["numbers"], results_of(two_seeds)["numbers"]
     assert set(two) == {"Q3", "A"}
@@ -198,6 +204,8 @@ def test_the_presets_are_those_of_the_exercise():
 # ---- interrupts --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.ci
+@pytest.mark.slow
 def test_an_interrupted_run_resumes_where_it_was(out, tmp_path, monkeypatch, capsys):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
@@ -237,11 +245,15 @@ def test_the_time_of_a_resumed_run_is_that_of_all_its_parts(tmp_path):
     assert results_of(tmp_path)["total seconds"] >= round(steps, 1)
 
 
+@pytest.mark.ci
+@pytest.mark.slow
 def test_a_run_is_not_overwritten_unasked(out, capsys):
     assert reproduce(out) == command.EXIT_USAGE
     assert "--resume goes on with it, --force begins anew" in capsys.readouterr().err
 
 
+@pytest.mark.ci
+@pytest.mark.slow
 def test_other_settings_are_not_mixed_into_a_run(out, capsys):
     assert reproduce(out, "--epochs", "2", "--resume") == command.EXIT_USAGE
     assert "other settings (preset)" in capsys.readouterr().err
