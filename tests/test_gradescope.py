@@ -250,6 +250,15 @@ def test_nobody_needs_to_listen(archive, tmp_path):
     assert process.wait(WAIT) == 0 and site.results()["score"] == 2 and site.results()["extra_data"]["complete"]
 
 
+@pytest.mark.skipif(os.geteuid() != 0 or sandbox.runs_as("nobody"), reason="for root, where no other user can run this Python")
+def test_nothing_is_graded_where_student_code_would_run_as_root(archive, tmp_path, monkeypatch):
+    real = trial.environment
+    monkeypatch.setattr(trial, "environment", lambda root: {k: v for k, v in real(root).items() if k != "AUTOGRADER_TRIAL"})
+    found = Site(tmp_path, archive, submission(tmp_path)).run()
+    assert found["score"] == 0 and not found["extra_data"]["complete"]
+    assert "student code would run as root, for it can be run neither as student nor as nobody" in found["output"]
+
+
 def test_without_python_the_placeholder_stays(archive, tmp_path, monkeypatch):
     site = Site(tmp_path, archive, None)
     monkeypatch.setattr(trial, "environment", lambda root: {**os.environ, "AUTOGRADER_ROOT": str(root)})

@@ -51,7 +51,7 @@ class Place:
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=1500,
         )  # fmt: skip
         self.folder = Path(after.read_text().strip())
-        return done.returncode, done.stdout.replace(str(self.home), "~")
+        return done.returncode, done.stdout.replace(str(self.home), "~").replace("\ufeff", "")  # a terminal does not show the mark of a CSV
 
     def must(self, command: str) -> None:
         """Run a command that is no part of the guide."""

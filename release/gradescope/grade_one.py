@@ -29,12 +29,17 @@ def main(root: Path, told: int) -> int:
     settings = json.loads((SOURCE / "gradescope.json").read_text(encoding="utf-8"))
     full = rubric.load()
     part = full.only(settings["tasks"])
-    confinement, notes = strongest()
-    log = Console(width=120, highlight=False)
-    say("\n".join([f"Sandbox: {confinement.describe()}", *notes, ""]))
 
     def tell(**data) -> None:
         os.write(told, json.dumps(data).encode() + b"\n")
+
+    try:
+        confinement, notes = strongest()
+    except sandbox.SandboxError as error:
+        tell(refused=str(error))
+        return 2
+    log = Console(width=120, highlight=False)
+    say("\n".join([f"Sandbox: {confinement.describe()}", *notes, ""]))
 
     def done(item: ItemResult) -> None:
         tell(item=vars(item))
@@ -69,12 +74,17 @@ def grade(folder: Path, part: Rubric, full: Rubric, confinement, done) -> Report
 
 
 def strongest() -> tuple[sandbox.Confinement, list[str]]:
-    """The strongest confinement that works here, with another user for student code where that is possible."""
+    """The strongest confinement that works here, with another user for student code.
+
+    Raises SandboxError where student code would run as root, except in a trial.
+    """
     for user in USERS:
         try:
             return sandbox.choose(user=user), []
         except sandbox.SandboxError:
             continue
+    if os.geteuid() == 0 and "AUTOGRADER_TRIAL" not in os.environ:
+        raise sandbox.SandboxError(f"student code would run as root, for it can be run neither as {' nor as '.join(USERS)}")
     return sandbox.choose(), ["student code ran as the same user as the grader: no other one could be used"]
 
 
@@ -111,7 +121,11 @@ def check() -> int:
 
     from autograder import plugin  # noqa: F401
 
-    print(f"{len(rubric.load().items())} items. Sandbox: {strongest()[0].describe()}")
+    try:
+        print(f"{len(rubric.load().items())} items. Sandbox: {strongest()[0].describe()}")
+    except sandbox.SandboxError as error:
+        print(f"autograder: {error}", file=sys.stderr)
+        return 2
     return 0
 
 

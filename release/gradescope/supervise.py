@@ -42,6 +42,7 @@ class Told:
     sandbox: str = "unknown"
     done: dict[str, ItemResult] = dataclasses.field(default_factory=dict)
     report: Report | None = None
+    refused: str = ""  # why nothing may be run here
 
     def hear(self, line: bytes) -> None:
         data = json.loads(line)
@@ -50,6 +51,8 @@ class Told:
         elif "item" in data:
             item = ItemResult(**data["item"])
             self.done[item.id] = item
+        elif "refused" in data:
+            self.refused = data["refused"]
         else:
             self.report = Report.from_dict(data["report"])
 
@@ -137,7 +140,7 @@ def follow(root: Path, told: Told, save, deadline: float) -> None:
     if not in_time:
         raise GraderEnded("the time ran out")
     if told.report is None:
-        raise GraderEnded(how_it_ended(status))
+        raise GraderEnded(told.refused or how_it_ended(status))
 
 
 def listen(pipe, told: Told, save, deadline: float) -> bool:

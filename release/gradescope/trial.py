@@ -56,8 +56,8 @@ def lay_out(root: Path, files: dict[str, bytes]) -> Path:
 
 
 def environment(root: Path) -> dict[str, str]:
-    """What lets run_autograder run elsewhere than at Gradescope."""
-    return {**os.environ, "AUTOGRADER_ROOT": str(root), "AUTOGRADER_PYTHON": sys.executable}
+    """What lets run_autograder run elsewhere than at Gradescope, also as root: what is tried is the instructor's own code."""
+    return {**os.environ, "AUTOGRADER_ROOT": str(root), "AUTOGRADER_PYTHON": sys.executable, "AUTOGRADER_TRIAL": "1"}
 
 
 def start_and_wait(root: Path) -> dict:
