@@ -152,6 +152,19 @@ def test_points_feedback_and_criteria_stand_in_formgrader_and_what_is_typed_ther
     assert [each["points"] for each in made.export()[1] if each["question"] == "q8"] == ["1.5"], "and keeps what was typed"
 
 
+def test_the_button_of_formgrader_grades_as_the_command_does(made, browser):
+    before = made.export()
+    shutil.rmtree(made.path / "autograded")
+    with lab(made.path, made.base / "home") as address:
+        browser.get(f"{address}/formgrader?token={TOKEN}")
+        browser.get(f"{address}/formgrader/manage_submissions/vicreg")
+        until(browser, lambda page: page.find_elements(By.CSS_SELECTOR, "td.autograde a"), "the submission is listed")
+        browser.find_element(By.CSS_SELECTOR, "td.autograde a").click()
+        until(browser, lambda page: "Successfully autograded" in text_of(page), "grading ends well")
+    assert (made.path / "autograded" / "bob" / "vicreg" / PART1).is_file()
+    assert made.export() == before
+
+
 def open_submission(browser) -> None:
     link = until(browser, lambda page: page.find_elements(By.CSS_SELECTOR, "a[href*='/submissions/']"), "a submission is listed")[0]
     browser.get(link.get_attribute("href"))
