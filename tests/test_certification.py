@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from autograder import misconceptions, rubric
+from autograder import cli, misconceptions, rubric
+from autograder.commands import certify as command
 from autograder.commands.certify import HERE, PAGE, RESULTS
 from autograder.proofs.certification import judging, results
 from autograder.proofs.variants import variants
@@ -86,6 +87,24 @@ def test_the_command_tells_and_returns_what_it_found():
     found = json.loads(result.stdout)
     assert result.returncode == 0 and len(found) == len(variants("warmup"))
     assert "certifying" in result.stderr
+
+
+def test_writing_a_part_keeps_the_rest(tmp_path, monkeypatch):
+    stored = tmp_path / "results.json"
+    results.save(stored, COMMITTED)
+    made = []
+
+    def perform(todo, found, *_):
+        made.extend(job.key for job in todo)
+        found |= {job.key: COMMITTED[job.key] for job in todo}
+        return {}
+
+    monkeypatch.setattr(command, "RESULTS", stored)
+    monkeypatch.setattr(command, "PAGE", tmp_path / "page.md")
+    monkeypatch.setattr(command, "perform", perform)
+    assert cli.main(["certify", "warmup", "--write"]) == 0
+    assert sorted(made) == sorted(key for key in COMMITTED if ": warmup." in key)
+    assert results.load(stored) == COMMITTED and (tmp_path / "page.md").read_text(encoding="utf-8") == results.page(COMMITTED)
 
 
 def test_an_unknown_function_is_a_clear_error():

@@ -31,7 +31,7 @@ def register(commands) -> None:
     command.add_argument("targets", nargs="*", metavar="TARGET", help="modules or module.function (default: all)")
     command.add_argument("--jobs", type=int, default=1, metavar="N", help="processes at once (default 1)")
     command.add_argument("--only", choices=("mistakes", "variants", "pairs"), help="one part alone")
-    command.add_argument("--write", action="store_true", help="write docs/certification.md and its results")
+    command.add_argument("--write", action="store_true", help="write docs/certification.md and its results; what is not asked for stays")
     command.add_argument("--resume", action="store_true", help="keep what those results hold already")
     command.add_argument("--json", action="store_true", help="print the results as JSON")
     command.set_defaults(run=run)
@@ -45,7 +45,9 @@ def run(options, console: Console) -> int:
         raise UsageError(f"nothing to certify in {' '.join(options.targets)}: name modules or functions such as vicreg.variance_loss")
     if options.jobs < 1:
         raise UsageError("--jobs must be 1 or more")
-    results = kept(certification) if options.resume else {}
+    results = kept(certification) if options.resume or options.write else {}
+    if not options.resume:
+        results = {key: result for key, result in results.items() if key not in {job.key for job in work}}
     todo = [job for job in work if job.key not in results]
     keep = (lambda: certification.save(RESULTS, results)) if options.write else (lambda: None)
     try:
