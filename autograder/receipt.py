@@ -23,7 +23,7 @@ from autograder.sandbox import Confinement
 PROJECT = Path(__file__).resolve().parent.parent
 DIGITS = 32  # of a SHA-256, in hex
 PACKAGES = (
-    "torch", "numpy", "scikit-learn", "scipy", "torchvision", "safetensors", "threadpoolctl", "hypothesis", "pytest",
+    "torch", "numpy", "scikit-learn", "scipy", "torchvision", "pillow", "safetensors", "threadpoolctl", "hypothesis", "pytest",
 )  # fmt: skip
 OURS = ("autograder", "solutions")  # packages that imports are followed into; `assignment` is handed out as a whole
 # Where the machinery that gives and words every verdict begins; what these files import belongs to it.
@@ -43,7 +43,7 @@ def of_grading(rubric: Rubric, full_rubric: Rubric, confinement: Confinement) ->
         "checks": {task.id: digest_of(checks_of(task.id, grader)) for task in rubric.tasks},
         "calls": calls,
         "reference": {name: digest_of(closure([reference(name)])) for name in called},
-        "mistakes": {name: digest_of([mistakes(name)]) for name in called},
+        "mistakes": {name: digest_of(closure([mistakes(name)]) - grader) for name in called},
         "rubric": {item.id: of_item(item, full_rubric) for item in rubric.items()},
     }
 

@@ -110,6 +110,19 @@ def test_each_known_mistake_stands_in_the_file_of_its_module():
         assert entry.function.__module__.rpartition(".")[2] == entry.task_module, entry
 
 
+def test_what_known_mistakes_import_belongs_to_them(tmp_path, monkeypatch):
+    for name in ("autograder", "solutions", "assignment"):
+        shutil.copytree(PROJECT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "notebooks"))
+    monkeypatch.setattr(receipt, "PROJECT", tmp_path)
+    full, confinement = rubric.load(), sandbox.choose("none")
+    before = receipt.of_grading(full.only(["anomaly"]), full, confinement)
+    with open(tmp_path / "autograder" / "misconceptions" / "observing.py", "a") as file:
+        file.write("# what is asked about exceptions\n")
+    after = receipt.of_grading(full.only(["anomaly"]), full, confinement)
+    assert before["mistakes"]["anomaly"] != after["mistakes"]["anomaly"]
+    assert {name for name in before if before[name] != after[name]} == {"mistakes"}
+
+
 def test_imports_are_followed_into_functions_and_packages(tmp_path, monkeypatch):
     monkeypatch.setattr(receipt, "PROJECT", tmp_path)
     files = {

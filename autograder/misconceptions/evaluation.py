@@ -274,6 +274,49 @@ def anything_goes(representations, method="pca", seed=0, _right=project_2d):
 
 
 @misconception(
+    MAP,
+    "PCA instead of t-SNE",
+    "The map for \"tsne\" is that of the first two principal components. t-SNE keeps neighbors together, and is not linear.",
+)
+def linear_tsne(representations, method="pca", seed=0, _right=project_2d):
+    return _right(representations, "pca" if method == "tsne" else method, seed)
+
+
+@misconception(
+    PROBE,
+    "nearest neighbors instead of a linear layer",
+    "The probe asks the nearest training rows. It is to tell what one linear layer can read from the representations.",
+)
+def neighbors_probe(train_x, train_y, test_x):
+    from sklearn.neighbors import KNeighborsClassifier
+
+    probe = KNeighborsClassifier(5).fit(np.asarray(train_x), np.asarray(train_y))
+    return torch.as_tensor(probe.predict(np.asarray(test_x)))
+
+
+@misconception(
+    PROBE,
+    "a kernel or a hidden layer",
+    "The probe bends: it can tell apart what no linear layer can. Then its accuracy tells of the probe rather than of the "
+    "representations.",
+)
+def kernel_probe(train_x, train_y, test_x):
+    from sklearn.svm import SVC
+
+    return torch.as_tensor(SVC(C=10).fit(np.asarray(train_x), np.asarray(train_y)).predict(np.asarray(test_x)))
+
+
+@misconception(
+    PROBE,
+    "one label for every row",
+    "Every row gets the same label, wherever it lies: nothing was learned. Do the weights change in training, and are those "
+    "the ones that predict?",
+)
+def never_steps(train_x, train_y, test_x):
+    return torch.full((len(test_x),), int(torch.as_tensor(train_y).min()))
+
+
+@misconception(
     PROBE,
     "class indices instead of labels",
     "What comes back are the numbers 0, 1, 2, … of the classes, not the labels that they stand for in "
@@ -688,7 +731,15 @@ def observe_map(student):
         "raised": {method: came for method, came in runs.items() if not isinstance(came, dict)},
         "repeated": all(_agree(*each["maps"]) for each in done),
         "generators left alone": all(each["generators_left_alone"] for each in done),
+        "linear t-SNE": attempt(_tsne_is_pca, student),
     }
+
+
+def _tsne_is_pca(student) -> bool:
+    x = torch.randn(24, 5, generator=torch.Generator().manual_seed(3)) * torch.tensor([5.0, 3.0, 1.0, 0.5, 0.2])
+    points = _as_tensor(student.evaluation.project_2d(x, method="tsne"))
+    x = x - x.mean(dim=0)
+    return all(_correlation(column, each) > 0.999 for column, each in zip(points.T, _directions(x)))
 
 
 def _outcome(value):
@@ -743,8 +794,11 @@ def observe_probe(student):
     probe = student.evaluation.linear_probe
     labels = attempt(_predicted, probe, CENTERS, TEST)
     facts = {"labels": labels, "as many as training rows": attempt(_as_many_as_training_rows, probe) is True}
+    if labels == "one label for all":
+        facts["far rows"] = attempt(_labels_far_away, probe)
     if labels == "right":
         facts["one cluster alone"] = attempt(_one_cluster_alone, probe)
+        facts["bends"] = attempt(_bends, probe)
     elif _depends_on_the_start(probe, labels) and attempt(_predicted, probe, WIDE, TEST[:12]) == "right":
         facts["labels"] = "drawn, but right in many dimensions"
     else:
@@ -787,6 +841,25 @@ def _one_cluster_alone(probe) -> str:
         return "right"
     scattered = [isinstance(each, list) and len({label for one in each for label in one}) > 2 for each in found]
     return "scattered" if all(scattered) else "wrong"
+
+
+def _labels_far_away(probe) -> str:
+    """Rows that are scaled otherwise than those trained on have other labels far out; where nothing was learned, never."""
+    far = 1e4 * torch.randn(200, 3, generator=torch.Generator().manual_seed(7))
+    found = _as_tensor(probe(_around(CENTERS, TRAIN, 0.2, 3), LABELS[TRAIN], far))
+    return found if isinstance(found, str) else "several labels" if len(found.unique()) > 1 else "one label"
+
+
+def _bends(probe) -> list:
+    """What share of four corners of a square is right, diagonal by diagonal: of ten rows each, and of two, as neighbors see them."""
+    corners, found = torch.tensor([[1.0, 1.0], [-1.0, -1.0], [1.0, -1.0], [-1.0, 1.0]]), []
+    for count in (10, 2):
+        rows = torch.arange(4).repeat(count)
+        y = torch.where(rows < 2, 3, 8)
+        labels = _as_tensor(probe(_around(corners, rows, 0.02, 8), y, _around(corners, rows, 0.02, 9)))
+        right = labels if isinstance(labels, str) else float((labels == y).double().mean())
+        found.append("linear" if isinstance(right, float) and 0.1 < right < 0.9 else right)
+    return found
 
 
 def _as_many_as_training_rows(probe) -> bool:

@@ -526,6 +526,53 @@ def not_shuffled(*args, _right=train_vicreg, **options):
 
 @misconception(
     TRAIN,
+    "not shuffled without `views`",
+    "Without the argument `views` the images come in the same order in every epoch. The order is to be random with the "
+    "default views, too.",
+)
+def not_shuffled_by_default(encoder, projector, images, *args, views=None, _right=train_vicreg, **options):
+    from unittest import mock
+
+    randperm = torch.arange if views is None else torch.randperm
+    with mock.patch("torch.randperm", randperm):
+        return _right(encoder, projector, images, *args, views=views, **options)
+
+
+@misconception(
+    TRAIN,
+    "default views of the first images",
+    "The default views are always made of the first images, whatever the batch. Which images should a batch of indices "
+    "choose?",
+)
+def default_views_of_first(encoder, projector, images, *args, views=None, _right=train_vicreg, **options):
+    views = views or (lambda batch: two_views(torch.as_tensor(images)[: len(batch)]))
+    return _right(encoder, projector, images, *args, views=views, **options)
+
+
+@misconception(
+    TRAIN,
+    "test pass before each epoch",
+    "The test loss is evaluated before each epoch: its first entry is that of the untrained networks, and the last epoch has "
+    "none.",
+)
+def tested_before(encoder, projector, images, epochs, batch_size=256, test_images=None, views=None, lr=3e-4, **weights):
+    images = _beside(images, encoder, projector)
+    views = views or (lambda batch: two_views(images[batch]))
+    optimizer = torch.optim.Adam([*encoder.parameters(), *projector.parameters()], lr=lr, weight_decay=1e-6)
+    encoder.train(), projector.train()
+    history = {"train": [], "test": []}
+    for _ in range(epochs):
+        if test_images is not None:
+            terms = evaluate_loss(encoder, projector, test_images, batch_size, **weights)
+            history["test"].append(VICRegTerms(*map(float, terms)))
+        for batch in _batches(torch.randperm(len(images)), batch_size):
+            terms = train_step(encoder, projector, optimizer, *views(batch), **weights)
+            history["train"].append(VICRegTerms(*map(float, terms)))
+    return history
+
+
+@misconception(
+    TRAIN,
     "shuffled once",
     "The order is drawn once, before the first epoch. Every epoch needs a new one.",
 )
@@ -1026,10 +1073,11 @@ def _sorted(view: torch.Tensor) -> torch.Tensor:
 
 
 def _default_views(student) -> dict:
-    """9 = 4 + 4 + 1 images, without `views`."""
+    """9 = 4 + 4 + 1 images, and 12 in three epochs, without `views`."""
     came = student.run("loop", _indexed(9), NETWORK, {"epochs": 1, "batch_size": 4})
     pairs, made = _read(replay.pairs, came["encoder"], "input", 4), came["made"]
     return {
+        "order": _order_of_made(student.run("loop", _indexed(12), NETWORK, {"epochs": 3, "batch_size": 4})),
         "pairs": pairs if isinstance(pairs, str) else _pairing_of_made(pairs, made),
         "a single row": any(len(each["input"]) == 1 for each in came["encoder"]),
         "seed set": came["reseeded"],
@@ -1045,6 +1093,15 @@ def _pairing_of_made(pairs: list[tuple], made: list[dict]) -> str:
         return next((each["images"] for each in made if torch.equal(each["view"], view)), None)
 
     return "different images" if any(images(a) != images(b) for a, b in pairs) else "right"
+
+
+def _order_of_made(came: dict) -> list[str]:
+    """As `_order`, from the images whose views the encoder saw; views of their own making are taken for right."""
+    pairs = _read(replay.pairs, came["encoder"], "input", 4)
+    if isinstance(pairs, str):
+        return [pairs]
+    shown = [next((each["images"] for each in came["made"] if torch.equal(each["view"], a)), None) for a, _ in pairs]
+    return [] if None in shown else _order(shown)
 
 
 def _moves(came: dict) -> list[torch.Tensor]:

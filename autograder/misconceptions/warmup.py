@@ -170,6 +170,18 @@ def default_dtype_changed(images):
     return ((unit - torch.tensor(CIFAR_MEAN).view(3, 1, 1)) / torch.tensor(CIFAR_STD).view(3, 1, 1)).float()
 
 
+@misconception(
+    "warmup.normalize",
+    "seed set inside",
+    "You set the seed of torch's global generator: whatever is drawn after a call repeats. Nothing is random here; leave seeds to "
+    "who calls you.",
+)
+def seed_set(images):
+    torch.manual_seed(0)
+    unit = torch.as_tensor(images).permute(0, 3, 1, 2).float() / 255
+    return (unit - torch.tensor(CIFAR_MEAN).view(3, 1, 1)) / torch.tensor(CIFAR_STD).view(3, 1, 1)
+
+
 _pixels = torch.randint(0, 256, (2, 3, 5, 3), generator=torch.Generator().manual_seed(2022), dtype=torch.uint8)
 probe("warmup.normalize", _pixels)
 probe("warmup.normalize", _pixels[:1, :2, :2].clone())

@@ -4,6 +4,7 @@ The same code serves a confined worker (package `assignment`) and, in the truste
 `solutions`), so that a check means the same on both sides.
 """
 import builtins
+import contextlib
 import difflib
 import importlib
 import linecache
@@ -11,6 +12,8 @@ import os
 import random
 import sys
 import traceback
+from collections.abc import Iterator
+from unittest import mock
 
 import numpy as np
 import torch
@@ -61,16 +64,19 @@ class Invoker:
 
     def __call__(self, request: dict) -> dict:
         seed_everything(request["seed"])
-        settings = global_settings()
+        settings, changed = global_settings(), []
         arguments = [*request["args"], *request["kwargs"].values()]
         originals = [copy_of(each) for each in arguments]
         try:
-            value = getattr(self, f"_{request['op']}")(request)
+            with watched_seeds() as seeded:
+                value = getattr(self, f"_{request['op']}")(request)
+            if request["op"] != "scenario":  # a scenario seeds by itself, and watches the student's functions alone
+                changed += seeded
             mutated = [i for i, (now, before) in enumerate(zip(arguments, originals)) if not same(now, before)]
         except BaseException as error:  # SystemExit and KeyboardInterrupt are the student's, too
             return {"error": describe(error, self.package.package_name)}
         finally:
-            changed = restore(settings)
+            changed += restore(settings)
         return {"value": value, "mutated": mutated, "changed_settings": changed}
 
     def _call(self, request: dict):
@@ -107,6 +113,27 @@ def seed_everything(seed: int) -> None:
 def seed_new_generators() -> None:
     """Let `np.random.default_rng()` without a seed draw the same numbers in every grading. For good: in a worker only."""
     np.random.bit_generator.randbits = ENTROPY.getrandbits
+
+
+@contextlib.contextmanager
+def watched_seeds() -> Iterator[list[str]]:
+    """Which global generators the code inside seeds and leaves so. Drawing from them, or setting a state back, is no seeding."""
+    told, seeded, before = [], set(), torch.initial_seed()
+
+    def noting(function, note, name: str):
+        def called(*args, **kwargs):
+            note(name)
+            return function(*args, **kwargs)
+
+        return called
+
+    with contextlib.ExitStack() as stack:
+        for module, seed, restore in ((np.random, "seed", "set_state"), (random, "seed", "setstate")):
+            name = "the seed of np.random" if module is np.random else "the seed of random"
+            stack.enter_context(mock.patch.object(module, seed, noting(getattr(module, seed), seeded.add, name)))
+            stack.enter_context(mock.patch.object(module, restore, noting(getattr(module, restore), seeded.discard, name)))
+        yield told
+    told += sorted(seeded) + ["the seed of torch"] * (torch.initial_seed() != before)
 
 
 # What a submission must leave alone, by the name a student knows it by: how it is read and set.

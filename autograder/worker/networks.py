@@ -41,8 +41,12 @@ class RecordedSGD(torch.optim.SGD):
         self.steps: list[list[torch.Tensor]] = []
 
     def step(self, closure=None):
+        if closure is not None:  # it computes the loss and its gradients
+            with torch.enable_grad():
+                loss = closure()
         self.steps.append([gradient_of(p) for group in self.param_groups for p in group["params"]])
-        return super().step(closure)
+        super().step()
+        return None if closure is None else loss
 
 
 def pair(features: int, dim: int, seed: int, batch_norm: bool = False) -> tuple[nn.Module, nn.Module]:

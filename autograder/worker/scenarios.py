@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from autograder.worker import networks
-from autograder.worker.invoke import seed_everything
+from autograder.worker.invoke import seed_everything, watched_seeds
 
 
 def step(package, view_a, view_b, network: dict, weights: dict, times: int = 1) -> dict:
@@ -182,10 +182,11 @@ def state_of(*each) -> list[torch.Tensor]:
 
 @contextlib.contextmanager
 def watched_seed() -> Iterator[dict]:
-    """Whether the code inside set the seed of torch's global generator."""
-    before, told = torch.initial_seed(), {}
-    yield told
-    told["reseeded"] = torch.initial_seed() != before
+    """Whether the code inside set the seed of a global generator."""
+    told: dict = {}
+    with watched_seeds() as seeded:
+        yield told
+    told["reseeded"] = bool(seeded)
 
 
 @contextlib.contextmanager

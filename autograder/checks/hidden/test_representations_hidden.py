@@ -69,8 +69,20 @@ def test_maps(student):
         for each in (first, again):
             expect.tensor(each, (n, 2), what="project_2d(...)")
         expect.close(again, first, rtol=1e-3, atol=1e-3, what="a second map with the same seed")
+    check_not_linear(student)
     with expect_value_error("project_2d(x, method='lda')"):
         student.evaluation.project_2d(x, method="lda")
+
+
+def check_not_linear(student) -> None:
+    """Eight groups at corners: of a map by t-SNE, the best linear map leaves .025 to .9 (perplexity 30 to 5), of PCA 1e-14."""
+    centers = torch.cat([9 * torch.eye(3), -9 * torch.eye(3), torch.tensor([[9.0, 9.0, 9.0], [-9.0, -9.0, 9.0]])])
+    x = (centers[:, None] + torch.randn(8, 6, 3, generator=torch.Generator().manual_seed(2))).flatten(0, 1)
+    points = expect.tensor(student.evaluation.project_2d(x, method="tsne", seed=12), (48, 2), what="project_2d(...)").double()
+    design = torch.nn.functional.pad(x.double(), (0, 1), value=1.0)
+    left = points - design @ torch.linalg.lstsq(design, points).solution
+    curved = float(left.square().sum() / (points - points.mean(dim=0)).square().sum().clamp(min=1e-30))
+    expect.true(curved > 1e-3, "a t-SNE map, which is not linear in the representations", "one that is linear in them")
 
 
 @pytest.mark.item("representations.probe_rows")
@@ -106,6 +118,20 @@ def test_probe_quality(student, seed=0):
     # far too early (240 steps of Adam at 1e-3). A softmax before the cross-entropy: SGD .46 at best, mostly
     # under .1; with Adam it does no harm here, and is not noticed.
     MIN_QUALITY.check(accuracy, "an accuracy of .52 or more on these clusters", expect.number(accuracy))
+    check_linear(student)
+
+
+def check_linear(student) -> None:
+    """Four corners of a square, of which diagonal ones share a label: no line has them on its right sides.
+
+    At least one tight cluster is then on the wrong side, or cut in two: .75 right, and .875 at the very best.
+    """
+    corners = torch.tensor([[1.0, 1.0], [-1.0, -1.0], [1.0, -1.0], [-1.0, 1.0]]).repeat_interleave(25, dim=0)
+    labels = torch.tensor([3, 3, 8, 8]).repeat_interleave(25)
+    noise = 0.02 * torch.randn(2, 100, 2, generator=torch.Generator().manual_seed(3))
+    found = integers(student.evaluation.linear_probe(corners + noise[0], labels, corners + noise[1]), 100)
+    right = float((found == labels).double().mean())
+    expect.true(right < 0.9, "a probe that is one linear layer", "one that bends: it has the corners of a square right, diagonal by diagonal")
 
 
 @pytest.mark.item("representations.probe_accuracy")
@@ -135,4 +161,4 @@ def test_side_effects(student):
     )
     settings = ", ".join(sorted(student.changed_settings))
     expect.true(not settings, "global settings to be left as they were", f"a change of {settings}")
-    expect.true(not came["reseeded"], "no seed to be set", "a call of torch.manual_seed")
+    expect.true(not came["reseeded"], "no seed of a global generator to be set", "one that was set")

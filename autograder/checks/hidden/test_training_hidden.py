@@ -121,6 +121,9 @@ def test_history(student):
     expect.true(
         len(test) == 3, "the test images to be evaluated after each of 3 epochs", f"{len(test)} test passes"
     )
+    kinds = [each["input"].shape[1:] == tables.shape[2:] for each in came["encoder"]]  # whether of training images
+    after = "the test images to be evaluated after each epoch, the last pass being theirs"
+    expect.true(kinds[0] and not kinds[-1], after, "a test pass before the first epoch")
     for part in test:
         check_test_views(part["encoder"], came["made"])
     check_order(came["batches"], 3, 10)
@@ -224,5 +227,5 @@ def test_side_effects(student):
     settings = ", ".join(sorted(student.changed_settings))
     expect.true(not settings, "global settings to be left as they were", f"a change of {settings}")
     expect.true(
-        not any(each["reseeded"] for each in came), "no seed to be set", "a call of torch.manual_seed"
+        not any(each["reseeded"] for each in came), "no seed of a global generator to be set", "one that was set"
     )

@@ -112,25 +112,35 @@ def test_loop_order(student):
     check_order(came["batches"], 3, 12)
     check_seen(came, tables)
     came = student.run("loop", IMAGES.numpy(), NETWORK, options)
-    check_pairs(replay.pairs(came["encoder"], "input", 5), came["made"])
+    pairs = replay.pairs(came["encoder"], "input", 5)
+    check_pairs(pairs, came["made"])
+    if came["made"]:
+        check_order(rows_of(pairs, came["made"]), 3, 12, "with the default views")
 
 
-def check_order(batches: list, epochs: int, count: int) -> None:
+def rows_of(pairs: list, made: list) -> list[list[int]]:
+    """The indices of the images in each batch, -1 for what is none of IMAGES."""
+    rows = {10 * (row + 1): row for row in range(len(IMAGES))}
+    shown = [next(each["images"] for each in made if torch.equal(each["view"], view)) for view, _ in pairs]
+    return [[rows.get(image, -1) for image in images] for images in shown]
+
+
+def check_order(batches: list, epochs: int, count: int, which: str = "from the callable `views`") -> None:
     """Each epoch, in batches of 5, visits each of `count` images once, in a random order of its own."""
-    orders = split_epochs(batches, epochs)
+    orders = split_epochs(batches, epochs, which)
     for rows in orders:
         complete = len(rows) in (count, count - count % 5) and len(set(rows)) == len(rows) and set(rows) <= set(range(count))
         expected = f"every epoch to visit each of the {count} images once (an incomplete last batch may be dropped)"
-        expect.true(complete, expected, f"an epoch with the indices {rows}")
+        expect.true(complete, expected, f"an epoch with the indices {rows}, {which}")
     # Right orders fail this by chance with a probability below 1e-6 (10 images in one given order: 3e-7).
-    expect.true(orders[0] != sorted(orders[0]), "a random order of the images", f"the order {orders[0]}")
-    expect.true(orders[0] != orders[1] != orders[2], "a new order in every epoch", f"{orders[0]} again")
+    expect.true(orders[0] != sorted(orders[0]), "a random order of the images", f"the order {orders[0]}, {which}")
+    expect.true(orders[0] != orders[1] != orders[2], "a new order in every epoch", f"{orders[0]} again, {which}")
 
 
-def split_epochs(batches: list, epochs: int) -> list[list[int]]:
+def split_epochs(batches: list, epochs: int, which: str) -> list[list[int]]:
     """The indices of each epoch, in order."""
-    expected = f"{epochs} epochs with the same number of batches, from the callable `views`"
-    expect.true(batches and len(batches) % epochs == 0, expected, f"{len(batches)} calls of `views`")
+    expected = f"{epochs} epochs with the same number of batches, {which}"
+    expect.true(batches and len(batches) % epochs == 0, expected, f"{len(batches)} batches")
     each = len(batches) // epochs
     return [sum(batches[i * each : (i + 1) * each], []) for i in range(epochs)]
 

@@ -18,6 +18,20 @@ def attached(encoder, projector, optimizer, view_a, view_b, **weights):
     return terms
 
 
+@variant(STEP, "the optimizer calls a closure, which computes the loss and its gradients")
+def closure(encoder, projector, optimizer, view_a, view_b, **weights):
+    optimizer.zero_grad()
+    kept = []
+
+    def loss():
+        kept.append(vicreg_loss(projector(encoder(view_a)), projector(encoder(view_b)), **weights))
+        kept[0].total.backward()
+        return kept[0].total
+
+    optimizer.step(loss)
+    return VICRegTerms(*(each.detach() for each in kept[0]))
+
+
 @variant(STEP, "both views in one pass")
 def one_pass(encoder, projector, optimizer, view_a, view_b, **weights):
     z_a, z_b = projector(encoder(torch.cat([view_a, view_b]))).chunk(2)
