@@ -434,6 +434,21 @@ def test_gradescope_hides_only_hidden_items():
         gradescope.results(report, "never")
 
 
+@pytest.mark.parametrize("hidden", ["hidden", "after_due_date", "after_published"])
+def test_what_students_see_at_gradescope_tells_nothing_about_a_hidden_item(hidden):
+    def report(verdict: str) -> Report:
+        tasks = [task_of("vicreg", "Task 2", [item("vicreg", "passed"), item("vicreg", verdict, visibility="hidden")])]
+        tasks.append(task_of("clustering", "Task 9", [item("clustering", verdict, 0.25, visibility="hidden")], True))
+        sums = {"total": tasks[0].points, "max_total": 3.0, "bonus": tasks[1].points, "max_bonus": 0.25}
+        return six_verdicts(tasks=tasks, **sums)
+
+    found = {verdict: gradescope.results(report(verdict), hidden) for verdict in VERDICTS}
+    (told,) = {each["output"] for each in found.values()}
+    assert told.splitlines()[:2] == ["Public checks: 1.5 of 1.5 points", "1 passed"] and "2 more checks are " in told
+    assert {(each["score"], each["extra_data"]["total"]) for each in found.values()} == {(1.5, 1.5), (3.25, 3.0)}
+    assert len({gradescope.results(report(verdict), "visible")["output"] for verdict in VERDICTS}) == len(VERDICTS)
+
+
 # -- the command line -------------------------------------------------------------------------------------------------
 
 
