@@ -273,6 +273,14 @@ def test_unknown_cells_stay_as_ordinary_ones(released):
     assert notes == ["unknown cell 'q99' kept as an ordinary one", "cell 'q1' was missing; restored"]
 
 
+@pytest.mark.parametrize("odd", [None, "text", ["no", "mapping"], 3])
+def test_metadata_of_any_type_in_a_cell_of_the_students_own_does_no_harm(released, odd):
+    wanted, mine = released[PART1], copy(released[PART1])
+    mine.cells.append(nbformat.v4.new_markdown_cell(TEXT, metadata={"nbgrader": odd}))
+    made, notes = rebuild(mine, wanted)
+    assert [cell.metadata for cell in made.cells if cell.source == TEXT] == [{}] and notes == []
+
+
 def test_figures_and_text_of_outputs_stay_and_what_could_act_does_not(released):
     wanted, mine = released[PART1], copy(released[PART1])
     code = next(cell for cell in mine.cells if cell.cell_type == "code")
@@ -304,7 +312,7 @@ def submission(tmp_path, source):
 
 
 QUICK = ("invalid-json", "empty", "list", "empty-object", "deep", "misnamed", "misnamed-both", "in-a-folder", "no-notebook",
-         "directory", "extra", "no-timestamp", "no-secret", "odd-timestamp", "links", "notebook-link", "pipe", "damaged")  # fmt: skip
+         "directory", "extra", "no-timestamp", "no-secret", "odd-timestamp", "long-timestamp", "early-timestamp", "closed-folder", "odd-own-cells", "links", "notebook-link", "pipe", "damaged")  # fmt: skip
 
 
 @pytest.mark.parametrize("fault", [each for each in nbgrader_faults.FAULTS if each.name in QUICK], ids=lambda each: each.name)
@@ -320,6 +328,27 @@ def test_a_submission_is_repaired_and_what_was_done_is_told(submission, source, 
         path = submission / "assignment" / name
         assert path.read_bytes() == before[path]
     assert [note for note in repair.repair(submission, source, tmp_path / "aside") if "is no notebook" not in note] == []
+
+
+def test_what_a_link_leads_to_keeps_its_permissions(submission, source, tmp_path):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "theirs.txt").write_text("theirs")
+    (outside / "theirs.txt").chmod(0o444)
+    outside.chmod(0o555)
+    (submission / "closed").mkdir()
+    for name, target in (("folder", outside), ("file", outside / "theirs.txt"), ("nowhere", tmp_path / "nowhere")):
+        (submission / "closed" / name).symlink_to(target)
+    (submission / "closed").chmod(0o055)
+    notes = repair.repair(submission, source, tmp_path / "aside")
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (outside, outside / "theirs.txt")] == [0o555, 0o444]
+    assert not list((submission / "closed").iterdir()) and len(notes) == 4
+
+
+@pytest.mark.parametrize("text", ["2026-12-01 10:00:00 CET", "2026-12-01 10:00:00 +0100", "2026-12-01T10:00:00+01:00\n"])
+def test_a_time_that_nbgrader_reads_stays(submission, text):
+    (submission / "timestamp.txt").write_text(text)
+    assert list(repair.mend_timestamp(submission)) == [] and (submission / "timestamp.txt").read_text() == text
 
 
 def test_a_sound_submission_is_left_alone(submission, source, tmp_path):
@@ -557,6 +586,40 @@ def test_a_notebook_that_nbgrader_cannot_grade_is_replaced_and_kept(small, monke
     assert "jo: 2 of 2 points by checks" in out
     assert "repaired: part1_vicreg.ipynb could not be graded (RecursionError: too deep): a blank copy" in out
     assert (folder / "set-aside" / "vicreg" / "jo" / PART1).read_text() == original
+
+
+class Alone(batch.Class):
+    """A class of one, without nbgrader: grading fails as long as some notebook breaks something."""
+
+    def __init__(self, base: Path, released: Path):
+        self.base, self.released = base, released
+
+    def folder(self, kind: str, student: str) -> Path:
+        return self.base / kind / student / "vicreg"
+
+    def aside(self, student: str) -> Path:
+        return self.base / "aside"
+
+    def autograde(self, student: str) -> str:
+        texts = [path.read_text() for path in self.folder("submitted", student).glob("*.ipynb")]
+        return "broken" if any("breaks something" in text for text in texts) else ""
+
+
+@pytest.mark.parametrize("found_out", [True, False])
+def test_of_several_notebooks_only_the_one_that_cannot_be_rebuilt_is_replaced(submission, source, tmp_path, monkeypatch, found_out):
+    answer(submission, TEXT)
+    (submission / PART1).write_text((submission / PART1).read_text().replace("Part 1", "Part 1 breaks something"))
+
+    def fail_on_it(submitted, released):
+        if found_out and "breaks something" in submitted.cells[0].source:
+            raise RecursionError("too deep")
+
+    monkeypatch.setattr(batch, "rebuild", fail_on_it)
+    outcome = batch.Outcome("alice", [])
+    assert Alone(tmp_path, source).autograde_blank("alice", "broken", outcome) == ""
+    assert (submission / PART1).read_bytes() == (source / PART1).read_bytes()
+    assert (TEXT in (submission / PART2).read_text()) == found_out
+    assert len(outcome.repaired) == (1 if found_out else len(list(source.glob("*.ipynb"))))
 
 
 # ---- a whole class, by the commands that an instructor types ---------------------------------------------------------
