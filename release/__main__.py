@@ -31,7 +31,9 @@ EXAMPLES = """examples:
 
 
 def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
-    """Run the command line; exit code 0: done, 1: generated files are out of date (--check), 2: an error."""
+    """Run the command line; exit code 0: done, 1: generated files are out of date (--check), 2: an error,
+    130: interrupted.
+    """
     parser = argparse.ArgumentParser(
         prog="python -m release", description="Turn solutions/ into what students receive.", epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -69,6 +71,9 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     except (stubs.MarkerError, notebooks.NotebookError, handout.HandoutError, discussion.DiscussionError,
             packing.PackingError, CourseError, RubricError, SandboxError, OSError) as error:  # fmt: skip
         print(f"error: {error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("interrupted; no file is half written", file=sys.stderr)
+        return 130
     return 2
 
 

@@ -26,7 +26,7 @@ from autograder.report import VERDICTS, ItemResult, Report, TaskResult
 from autograder.sinks.console import MARKS
 from release import __main__ as command
 from release import discussion
-from release.nbgrader import batch, course, own_files, repair
+from release.nbgrader import batch, course, export, own_files, repair
 from release.nbgrader.pages import ShowCriteria, harmless_markdown
 from release.nbgrader.preprocessors import WIDTH, GradeSubmission, Rebuild, outputs
 from release.nbgrader.rebuild import rebuild
@@ -63,7 +63,7 @@ def small(tmp_path_factory):
 def made(small, tmp_path_factory):
     """A course with everything. Its gradebook is a copy, for nbgrader takes seconds to make one."""
     folder = tmp_path_factory.mktemp("course") / "ssl"
-    course.write(course.plan(ROOT, folder, "vicreg", RULES), folder, "vicreg")
+    course.write(course.plan(ROOT, folder, "vicreg", RULES))
     shutil.copy(small[0] / "gradebook.db", folder)
     return folder
 
@@ -110,6 +110,7 @@ def test_nbgrader_takes_the_metadata_of_every_cell(source):
 def test_nothing_goes_out_that_students_must_not_have(source):
     files = {path.relative_to(source).as_posix(): path.read_bytes() for path in source.rglob("*") if path.is_file()}
     assert {f"assignment/{name}" for name in RULES.files} <= set(files)
+    assert {"docs/students.md", "constraints.txt", "environment.yml", "LICENSE"} <= set(files)
     assert "autograder/checks/public/test_warmup.py" in files
     assert leaks.find(files, ROOT) == []
     secret = discussion.read_answers()["q1"].model
@@ -143,7 +144,7 @@ def test_writing_again_changes_nothing_and_refuses_to_replace_what_was_changed(m
     before = state(made)
     assert command.main(["nbgrader", str(made)]) == 0
     assert "the course is up to date" in capsys.readouterr().out
-    for path in (source / PART1, source / "assignment" / "warmup.py", source / "mine.txt"):
+    for path in (source / PART1, source / "assignment" / "warmup.py"):
         path.write_text("mine")
         assert command.main(["nbgrader", str(made)]) == 2
         error = capsys.readouterr().err
@@ -151,6 +152,49 @@ def test_writing_again_changes_nothing_and_refuses_to_replace_what_was_changed(m
         assert path.read_text() == "mine"
         assert command.main(["nbgrader", str(made), "--force"]) == 0
         assert state(made) == before
+        capsys.readouterr()
+
+
+def test_files_of_the_instructors_own_stay_and_are_told(made, source, capsys):
+    data = source / "assignment" / "data" / "mine.npz"
+    data.parent.mkdir()
+    data.write_bytes(b"\x00mine")
+    for force in ([], ["--force"]):
+        assert command.main(["nbgrader", str(made), *force]) == 0
+        told = f"note: 1 other files in {source} were left as they are, and go out, too; the first is assignment/data/mine.npz\n"
+        assert told in capsys.readouterr().err and data.read_bytes() == b"\x00mine"
+    shutil.rmtree(data.parent)
+
+
+def test_with_fewer_tasks_only_notebooks_of_ours_are_removed_and_only_by_force(small, capsys):
+    folder, _ = small
+    source = folder / "source" / "vicreg"
+    (source / PART2).write_text("of an assignment with more tasks")
+    (source / "mine.ipynb").write_text("mine")
+    asked = ["nbgrader", str(folder), "--task", "warmup"]
+    assert command.main([*asked, "--dry-run"]) == 0
+    assert f"removes  {source / PART2}\n" in capsys.readouterr().out
+    assert command.main(asked) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: source/vicreg/{PART2} in {folder} does not belong to these tasks: --force removes it")
+    assert (source / PART2).exists()
+    assert command.main([*asked, "--force"]) == 0
+    out = capsys.readouterr().out
+    assert f"removed {source / PART2}\n" in out and "mine.ipynb" not in out and "up to date" not in out
+    assert not (source / PART2).exists() and (source / "mine.ipynb").read_text() == "mine"
+    (source / "mine.ipynb").unlink()
+
+
+@pytest.mark.parametrize("name", [".", "solutions", "docs/course"])
+def test_a_course_is_not_written_among_the_sources_of_this_project(name, capsys):
+    assert command.main(["nbgrader", str(ROOT / name), "--force"]) == 2
+    assert "is a folder of this project itself: name another one" in capsys.readouterr().err
+    assert not (ROOT / name / "nbgrader_config.py").exists()
+
+
+def test_choices_left_in_the_handout_are_told(made, capsys):
+    assert command.main(["nbgrader", str(made), "--dry-run"]) == 0
+    assert "note: assignment/README.md leaves 11 choices to you; the first is [" in capsys.readouterr().err
 
 
 def test_the_configuration_is_the_instructors_once_it_is_written(made, capsys):
@@ -492,6 +536,11 @@ def test_the_summary_says_who_was_not_scored_and_what_the_gradebook_still_has(ca
     out = capsys.readouterr().out
     assert "1 of 2 submissions scored" in out and "NOT SCORED: 1: bob" in out and "alice (4 → 5)" in out
     assert batch.summarize([fine], 2) == 0
+
+
+def test_a_cell_of_an_export_stays_one_where_semicolons_stand_between_cells():
+    text = export.table(("student_id", "points"), [{"student_id": "a;=1+1", "points": 0.125}, {"student_id": "b"}])
+    assert text == '\ufeff"student_id","points"\r\n"a;=1+1","0.125"\r\n"b",""\r\n'
 
 
 # ---- everything together, with one submission -----------------------------------------------------------------------
