@@ -290,6 +290,16 @@ def test_the_six_verdicts_can_be_told_apart_in_every_format():
     check_agreement(six_verdicts())
 
 
+def test_fractions_of_points_are_the_same_in_every_format():
+    parts = [item("vicreg", "passed", 0.125), item("vicreg", "failed", 1.0625), item("vicreg", "passed", 12.000025)]
+    main = task_of("vicreg", "Task 2: The VICReg loss", parts)
+    report = six_verdicts(tasks=[main], total=main.points, max_total=main.max_points, bonus=0.0, max_bonus=0.0)
+    for name in ("json", "html", "junit", "markdown", "gradescope", "lms_csv"):
+        found = READERS[name](RENDERERS[name](report), report)
+        assert (found.total, found.max_total) == pytest.approx((12.125025, 13.187525), abs=1e-9), name
+    assert "0.125 of 0.125" in RENDERERS["html"](report)
+
+
 @pytest.mark.parametrize("name", ["junit", "markdown", "gradescope", "html"])
 def test_messages_hints_and_mistakes_are_told(name):
     report = six_verdicts()
