@@ -26,16 +26,23 @@ class Held(Exception):
     """Somebody else holds the lock; the message says who, and since when."""
 
 
+class Unwritable(Exception):
+    """The folder cannot be made or written to; the message says why."""
+
+
 @contextlib.contextmanager
 def held(folder: Path, wait: bool, say: Callable[[str], None]) -> Iterator[Path]:
     """Hold the lock on `folder`, which is made where it is missing. Yields a scratch folder, removed at the end.
 
     A scratch folder that a killed holder left is removed as well. Raises Held when somebody else has the lock, unless
-    `wait`. What there is to tell is given to `say`.
+    `wait`, and Unwritable. What there is to tell is given to `say`.
     """
     made = [each for each in (folder, *folder.parents) if not each.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
-    file = acquire(folder, wait, say)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = acquire(folder, wait, say)
+    except OSError as error:
+        raise Unwritable(f"{folder} cannot be made or written to ({error.strerror})") from None
     scratch = tempfile.mkdtemp(prefix=SCRATCH)
     try:
         remove_scratch(record(file).get("scratch"))

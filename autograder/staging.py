@@ -14,6 +14,8 @@ MAX_FILE = 1024 * 1024  # bytes of one student file
 MAX_MEMBERS = 20_000  # files of one submission
 MAX_DIRECTORY = 8 * 1024 * 1024  # bytes of a zip's table of contents, which takes ten times as much once it is read
 PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # other methods are unpacked at one stroke, whatever comes out
+# Of autograder/, what students' copies do not hold.
+KEPT_BACK = ("autograder/checks/hidden", "autograder/misconceptions", "autograder/proofs")
 SKIPPED = {"__pycache__", "__MACOSX", ".git", ".ipynb_checkpoints", ".venv", "venv", "node_modules", ".idea", ".vscode"}
 
 
@@ -178,10 +180,15 @@ def find_assignment(source: Source, files: tuple[str, ...]) -> tuple[PurePosixPa
 
 
 def extras(source: Source, root: PurePosixPath | None, files: tuple[str, ...]) -> list[str]:
-    """Notes on code that was submitted but not used: files beside the student's own, and altered given ones."""
+    """Notes on code that was submitted but not used: files beside the student's own, and altered given ones.
+
+    Not on the checks that were handed out, which are submitted with a whole copy: nobody needs to look at these.
+    """
     ignored, altered = [], []
     for path, reader in source.files.items():
         relative = path.relative_to(root) if root is not None and path.is_relative_to(root) else path
+        if was_handed_out(path, root):
+            continue
         if str(relative) in files or path.suffix not in {".py", ".ini", ".toml", ".cfg", ".pth", ".so"}:
             continue
         released = RELEASED / relative
@@ -196,6 +203,15 @@ def extras(source: Source, root: PurePosixPath | None, files: tuple[str, ...]) -
     if ignored:
         notes.append(f"files that are not part of the assignment; not used: {listing(ignored)}")
     return notes
+
+
+def was_handed_out(path: PurePosixPath, root: PurePosixPath | None) -> bool:
+    """Whether a file has the path of one in the autograder/ that students have beside their assignment/."""
+    if root is None or root.name != "assignment" or not path.is_relative_to(root.parent):
+        return False
+    relative = path.relative_to(root.parent)
+    kept_back = any(relative.is_relative_to(each) for each in KEPT_BACK)
+    return relative.parts[0] == "autograder" and not kept_back and (PROJECT / relative).is_file()
 
 
 def listing(names: list[str]) -> str:

@@ -31,25 +31,8 @@ EXAMPLES = """examples:
 
 
 def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
-    """Run the command line; exit code 0: done, 1: generated files are out of date (--check), 2: an error."""
-    parser = argparse.ArgumentParser(
-        prog="python -m release", description="Turn solutions/ into what students receive.", epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, help_text in (
-        ("stubs", "make the stubs in assignment/ from the solutions"),
-        ("notebooks", "make the notebooks in assignment/ from their sources"),
-        ("handout", "put the questions into the handout and make its HTML page"),
-    ):
-        command = commands.add_parser(name, help=help_text)
-        command.add_argument("--check", action="store_true", help="only compare; exit with 1 on a difference")
-    answers = commands.add_parser("discussion", help="print tick lists and model answers of the discussion questions")
-    answers.add_argument("results", nargs="?", type=Path, help="results.json of `python -m solutions.reproduce`")
-    commands.add_parser("gate", help="check all that must hold before a release")
-    for module in (student, github, gradescope, nbgrader):
-        module.register(commands)
-    options = parser.parse_args(arguments)
+    """Run the command line; exit code 0: done, 1: out of date (--check), 2: an error, 130: interrupted."""
+    options = make_parser().parse_args(arguments)
     try:
         if hasattr(options, "run"):
             return options.run(options, root)
@@ -69,7 +52,31 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     except (stubs.MarkerError, notebooks.NotebookError, handout.HandoutError, discussion.DiscussionError,
             packing.PackingError, CourseError, RubricError, SandboxError, OSError) as error:  # fmt: skip
         print(f"error: {error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("interrupted; no file is half written", file=sys.stderr)
+        return 130
     return 2
+
+
+def make_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m release", description="Turn solutions/ into what students receive.", epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, help_text in (
+        ("stubs", "make the stubs in assignment/ from the solutions"),
+        ("notebooks", "make the notebooks in assignment/ from their sources"),
+        ("handout", "put the questions into the handout and make its HTML page"),
+    ):
+        command = commands.add_parser(name, help=help_text)
+        command.add_argument("--check", action="store_true", help="only compare; exit with 1 on a difference")
+    answers = commands.add_parser("discussion", help="print tick lists and model answers of the discussion questions")
+    answers.add_argument("results", nargs="?", type=Path, help="results.json of `python -m solutions.reproduce`")
+    commands.add_parser("gate", help="check all that must hold before a release")
+    for module in (student, github, gradescope, nbgrader):
+        module.register(commands)
+    return parser
 
 
 def _write(what: str, made: dict[Path, str], root: Path) -> int:

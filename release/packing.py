@@ -14,6 +14,7 @@ from pathlib import Path
 
 EARLIEST = (1980, 1, 1, 0, 0, 0)  # what a zip can say; the true times would differ from copy to copy
 UNTOUCHED = {".git", ".venv", "__pycache__"}  # of folders that are written to again
+OWN_FOLDERS = ("assignment", "autograder", "benchmarks", "demo", "docs", "release", "solutions", "tests", ".ci", ".git", ".github")
 Files = Mapping[str, bytes]
 
 
@@ -51,10 +52,19 @@ def check_target(out: Path, force: bool, root: Path) -> None:
     here, project = out.resolve(), root.resolve()
     if not is_archive(out) and (project.is_relative_to(here) or any((here / each).is_dir() for each in ("solutions", "release"))):
         raise PackingError(f"{out} holds this project itself: name another folder")
+    if not is_archive(out):
+        refuse_project(out, root)
     if is_archive(out) == out.is_dir() and out.exists():
         raise PackingError(f"{out} is a {'folder' if out.is_dir() else 'file'}: name another place")
     if not force and (out.is_file() or out.is_dir() and present(out)):
         raise PackingError(f"{out} is there already: name another place, or replace it with --force")
+
+
+def refuse_project(folder: Path, root: Path) -> None:
+    """Raise PackingError for this project's folder and those in it that are its own: nothing may be written among its sources."""
+    here, project = folder.resolve(), root.resolve()
+    if here == project or any(here.is_relative_to(project / each) for each in OWN_FOLDERS):
+        raise PackingError(f"{folder} is a folder of this project itself: name another one")
 
 
 def present(folder: Path) -> list[str]:

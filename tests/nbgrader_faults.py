@@ -70,6 +70,19 @@ def odd_metadata(notebook) -> None:
             cell.metadata.nbgrader = ["no", "mapping"]
 
 
+def odd_own_cells(notebook) -> None:
+    """Cells of the student's own, with something else than a mapping where nbgrader has one."""
+    for odd in (None, "text", ["no", "mapping"], 3):
+        notebook.cells.append(nbformat.v4.new_markdown_cell("mine", metadata={"nbgrader": odd}))
+
+
+def closed_folder(folder: Path) -> None:
+    """A folder that only others may read, with a link out of it that must lead nowhere."""
+    (folder / "closed").mkdir()
+    os.symlink("/etc", folder / "closed" / "everything")
+    (folder / "closed").chmod(0o055)
+
+
 def huge_outputs(notebook) -> None:
     for cell in notebook.cells:
         if cell.cell_type == "code":
@@ -191,6 +204,7 @@ FAULTS = [
     Fault("forged", lambda f: both(f, forge_points)),
     Fault("cell-types", lambda f: both(f, wrong_types)),
     Fault("odd-metadata", lambda f: both(f, odd_metadata)),
+    Fault("odd-own-cells", lambda f: both(f, odd_own_cells)),
     Fault("huge", lambda f: both(f, huge_outputs)),
     Fault("damaged", lambda f: both(f, no_source), "was damaged"),
     Fault("invalid-json", write(PART2, b'{"cells": ['), "part2_ablations.ipynb could not be read", answer_lost=True),
@@ -208,11 +222,14 @@ FAULTS = [
     Fault("no-timestamp", drop_timestamp, "timestamp.txt was missing"),
     Fault("no-secret", drop_secret, "submission_secret.txt was missing"),
     Fault("odd-timestamp", write("timestamp.txt", b"yesterday \xff"), "timestamp.txt could not be read"),
+    Fault("long-timestamp", write("timestamp.txt", b"2026-12-01 10:00:00 UTC" + b" " * 90 + b"junk"), "timestamp.txt could not be read"),
+    Fault("early-timestamp", write("timestamp.txt", b"0001-01-01T00:00:00+12:00"), "timestamp.txt could not be read"),
     Fault("shadow", shadow_packages),
     Fault("links", links, "everything was a symbolic link: removed"),
     Fault("notebook-link", notebook_link, "part1_vicreg.ipynb was a symbolic link: removed"),
     Fault("pipe", pipe, "assignment/pipe.py was no regular file: removed"),
     Fault("locked-away", lock_away),
+    Fault("closed-folder", closed_folder, "closed/everything was a symbolic link: removed"),
     Fault("large", large_file),
     Fault("odd-names", odd_names),
     Fault("old-format", old_format),

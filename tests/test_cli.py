@@ -113,12 +113,18 @@ def test_check_passes_on_the_reference_and_shows_the_first_verdict_soon(tmp_path
         (["check", "--dir", "/"], "no assignment files in"),
         (["grade", "/does/not/exist", "--out", "x"], "does not exist"),
         (["grade", "solutions", "assignment/../solutions", "--out", "x"], "rename one of them"),
+        (["grade", "{tmp}/Scores.csv", "--out", "{tmp}/x"], "would be reported as 'Scores.csv', which is a file of ours in --out"),
+        (["grade", "{tmp}/scores.csv.zip", "--out", "{tmp}/x"], "would be reported as 'scores.csv', which is a file of ours"),
+        (["grade", "solutions", "--out", "/proc/nope/x"], "/proc/nope/x cannot be made or written to (No such file or directory)"),
+        (["grade", "solutions", "--out", "README.md/x"], "README.md/x cannot be made or written to (Not a directory)"),
         (["grade", "solutions", "--out", "x", "--rubric", "README.md"], "not valid TOML"),
         (["grade", "solutions"], "--out"),
     ],
 )
-def test_wrong_usage_gives_one_sentence_and_exit_code_2(arguments, words):
-    result = autograder(*arguments)
+def test_wrong_usage_gives_one_sentence_and_exit_code_2(arguments, words, tmp_path):
+    for name in ("Scores.csv", "scores.csv.zip"):
+        (tmp_path / name).mkdir()
+    result = autograder(*(each.format(tmp=tmp_path) for each in arguments))
     assert result.returncode == 2 and words in result.stderr and "Traceback" not in result.stderr
 
 

@@ -207,9 +207,10 @@ def test_what_is_no_repository_is_refused(name, tmp_path):
 @pytest.mark.slow
 def test_grading_beside_the_own_checkout_gives_a_report_a_summary_and_scores(tmp_path):
     """Hostile files in the submission: an autograder of its own, and output that looks like commands."""
+    fetched = next(step["with"] for step in steps(INSTRUCTOR) if step.get("name") == "Fetch the submission")
     leave = shutil.ignore_patterns(".git", ".venv", "__pycache__", "docs", "tests", "benchmarks")
     shutil.copytree(ROOT, tmp_path / "grader", ignore=leave)
-    theirs = tmp_path / "submissions" / "org" / "vicreg-alice"
+    theirs = tmp_path / fetched["path"]
     shutil.copytree(ROOT / "assignment", theirs / "assignment")
     (theirs / "autograder").mkdir()
     (theirs / "autograder" / "__main__.py").write_text("print('pwned')")
@@ -220,8 +221,31 @@ def test_grading_beside_the_own_checkout_gives_a_report_a_summary_and_scores(tmp
     assert [name for name, _ in commands(done.stdout)] == ["remove-matcher", "stop-commands"]
     assert (tmp_path / "output").read_text() == "name=org--vicreg-alice\n"
     assert 0 < (tmp_path / "summary").stat().st_size < 1_000_000
-    made = json.loads((tmp_path / "graded" / "vicreg-alice" / "report.json").read_text(encoding="utf-8"))
+    made = json.loads((tmp_path / "graded" / "org--vicreg-alice" / "report.json").read_text(encoding="utf-8"))
     assert made["max_total"] == 80 and made["total"] == 0 and (tmp_path / "graded" / "scores.csv").is_file()
+
+
+GRADE = """import pathlib, sys
+submission, out = pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[4])
+(out / submission.name).mkdir(parents=True)
+(out / submission.name / "summary.md").write_text((submission / "mine.txt").read_text())
+(out / "scores.csv").write_text(f"name,total\\n{submission.name},1\\n")
+"""
+
+
+def test_repositories_of_the_same_name_and_other_owners_can_be_told_apart(tmp_path):
+    rows = []
+    for owner in ("alice", "bob"):
+        runner = tmp_path / owner
+        for folder in ("grader/autograder", "submission/.git"):
+            (runner / folder).mkdir(parents=True)
+        (runner / "submission" / "mine.txt").write_text(owner)
+        (runner / "grader" / "autograder" / "__main__.py").write_text(GRADE)
+        done = run(script(INSTRUCTOR, "Grade"), runner, REPOSITORY=f"{owner}/vicreg")
+        assert done.returncode == 0, done.stderr
+        assert (runner / "summary").read_text() == owner and not list(runner.rglob(".git"))
+        rows += (runner / "graded" / "scores.csv").read_text().splitlines()[1:]
+    assert rows == ["alice--vicreg,1", "bob--vicreg,1"]
 
 
 def test_the_scores_of_all_artifacts_get_one_head(tmp_path):

@@ -181,6 +181,7 @@ def test_neither_a_late_nor_an_earlier_submission_changes_points(sites):
     assert [test["visibility"] for test in found["tests"]] == ["visible"] * 2 + ["after_published"] * 2
     assert 0 < found["execution_time"] < WAIT
     assert found["output"].splitlines()[-1].startswith("Sandbox: ") and "Sandbox: " in site.output
+    assert found["output"].startswith("Public checks: 1 of 1 points\n2 passed\n2 more checks") and "2 of 2 points" in site.output
     assert ("as the user" in found["output"]) != ("ran as the same user as the grader" in found["output"])
 
 

@@ -26,7 +26,7 @@ from autograder.report import VERDICTS, ItemResult, Report, TaskResult
 from autograder.sinks.console import MARKS
 from release import __main__ as command
 from release import discussion
-from release.nbgrader import batch, course, own_files, repair
+from release.nbgrader import batch, course, export, own_files, repair
 from release.nbgrader.pages import ShowCriteria, harmless_markdown
 from release.nbgrader.preprocessors import WIDTH, GradeSubmission, Rebuild, outputs
 from release.nbgrader.rebuild import rebuild
@@ -63,7 +63,7 @@ def small(tmp_path_factory):
 def made(small, tmp_path_factory):
     """A course with everything. Its gradebook is a copy, for nbgrader takes seconds to make one."""
     folder = tmp_path_factory.mktemp("course") / "ssl"
-    course.write(course.plan(ROOT, folder, "vicreg", RULES), folder, "vicreg")
+    course.write(course.plan(ROOT, folder, "vicreg", RULES))
     shutil.copy(small[0] / "gradebook.db", folder)
     return folder
 
@@ -110,6 +110,7 @@ def test_nbgrader_takes_the_metadata_of_every_cell(source):
 def test_nothing_goes_out_that_students_must_not_have(source):
     files = {path.relative_to(source).as_posix(): path.read_bytes() for path in source.rglob("*") if path.is_file()}
     assert {f"assignment/{name}" for name in RULES.files} <= set(files)
+    assert {"docs/students.md", "constraints.txt", "environment.yml", "LICENSE"} <= set(files)
     assert "autograder/checks/public/test_warmup.py" in files
     assert leaks.find(files, ROOT) == []
     secret = discussion.read_answers()["q1"].model
@@ -143,7 +144,7 @@ def test_writing_again_changes_nothing_and_refuses_to_replace_what_was_changed(m
     before = state(made)
     assert command.main(["nbgrader", str(made)]) == 0
     assert "the course is up to date" in capsys.readouterr().out
-    for path in (source / PART1, source / "assignment" / "warmup.py", source / "mine.txt"):
+    for path in (source / PART1, source / "assignment" / "warmup.py"):
         path.write_text("mine")
         assert command.main(["nbgrader", str(made)]) == 2
         error = capsys.readouterr().err
@@ -151,6 +152,49 @@ def test_writing_again_changes_nothing_and_refuses_to_replace_what_was_changed(m
         assert path.read_text() == "mine"
         assert command.main(["nbgrader", str(made), "--force"]) == 0
         assert state(made) == before
+        capsys.readouterr()
+
+
+def test_files_of_the_instructors_own_stay_and_are_told(made, source, capsys):
+    data = source / "assignment" / "data" / "mine.npz"
+    data.parent.mkdir()
+    data.write_bytes(b"\x00mine")
+    for force in ([], ["--force"]):
+        assert command.main(["nbgrader", str(made), *force]) == 0
+        told = f"note: 1 other files in {source} were left as they are, and go out, too; the first is assignment/data/mine.npz\n"
+        assert told in capsys.readouterr().err and data.read_bytes() == b"\x00mine"
+    shutil.rmtree(data.parent)
+
+
+def test_with_fewer_tasks_only_notebooks_of_ours_are_removed_and_only_by_force(small, capsys):
+    folder, _ = small
+    source = folder / "source" / "vicreg"
+    (source / PART2).write_text("of an assignment with more tasks")
+    (source / "mine.ipynb").write_text("mine")
+    asked = ["nbgrader", str(folder), "--task", "warmup"]
+    assert command.main([*asked, "--dry-run"]) == 0
+    assert f"removes  {source / PART2}\n" in capsys.readouterr().out
+    assert command.main(asked) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: source/vicreg/{PART2} in {folder} does not belong to these tasks: --force removes it")
+    assert (source / PART2).exists()
+    assert command.main([*asked, "--force"]) == 0
+    out = capsys.readouterr().out
+    assert f"removed {source / PART2}\n" in out and "mine.ipynb" not in out and "up to date" not in out
+    assert not (source / PART2).exists() and (source / "mine.ipynb").read_text() == "mine"
+    (source / "mine.ipynb").unlink()
+
+
+@pytest.mark.parametrize("name", [".", "solutions", "docs/course"])
+def test_a_course_is_not_written_among_the_sources_of_this_project(name, capsys):
+    assert command.main(["nbgrader", str(ROOT / name), "--force"]) == 2
+    assert "is a folder of this project itself: name another one" in capsys.readouterr().err
+    assert not (ROOT / name / "nbgrader_config.py").exists()
+
+
+def test_choices_left_in_the_handout_are_told(made, capsys):
+    assert command.main(["nbgrader", str(made), "--dry-run"]) == 0
+    assert "note: assignment/README.md leaves 11 choices to you; the first is [" in capsys.readouterr().err
 
 
 def test_the_configuration_is_the_instructors_once_it_is_written(made, capsys):
@@ -273,6 +317,14 @@ def test_unknown_cells_stay_as_ordinary_ones(released):
     assert notes == ["unknown cell 'q99' kept as an ordinary one", "cell 'q1' was missing; restored"]
 
 
+@pytest.mark.parametrize("odd", [None, "text", ["no", "mapping"], 3])
+def test_metadata_of_any_type_in_a_cell_of_the_students_own_does_no_harm(released, odd):
+    wanted, mine = released[PART1], copy(released[PART1])
+    mine.cells.append(nbformat.v4.new_markdown_cell(TEXT, metadata={"nbgrader": odd}))
+    made, notes = rebuild(mine, wanted)
+    assert [cell.metadata for cell in made.cells if cell.source == TEXT] == [{}] and notes == []
+
+
 def test_figures_and_text_of_outputs_stay_and_what_could_act_does_not(released):
     wanted, mine = released[PART1], copy(released[PART1])
     code = next(cell for cell in mine.cells if cell.cell_type == "code")
@@ -304,7 +356,7 @@ def submission(tmp_path, source):
 
 
 QUICK = ("invalid-json", "empty", "list", "empty-object", "deep", "misnamed", "misnamed-both", "in-a-folder", "no-notebook",
-         "directory", "extra", "no-timestamp", "no-secret", "odd-timestamp", "links", "notebook-link", "pipe", "damaged")  # fmt: skip
+         "directory", "extra", "no-timestamp", "no-secret", "odd-timestamp", "long-timestamp", "early-timestamp", "closed-folder", "odd-own-cells", "links", "notebook-link", "pipe", "damaged")  # fmt: skip
 
 
 @pytest.mark.parametrize("fault", [each for each in nbgrader_faults.FAULTS if each.name in QUICK], ids=lambda each: each.name)
@@ -320,6 +372,27 @@ def test_a_submission_is_repaired_and_what_was_done_is_told(submission, source, 
         path = submission / "assignment" / name
         assert path.read_bytes() == before[path]
     assert [note for note in repair.repair(submission, source, tmp_path / "aside") if "is no notebook" not in note] == []
+
+
+def test_what_a_link_leads_to_keeps_its_permissions(submission, source, tmp_path):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "theirs.txt").write_text("theirs")
+    (outside / "theirs.txt").chmod(0o444)
+    outside.chmod(0o555)
+    (submission / "closed").mkdir()
+    for name, target in (("folder", outside), ("file", outside / "theirs.txt"), ("nowhere", tmp_path / "nowhere")):
+        (submission / "closed" / name).symlink_to(target)
+    (submission / "closed").chmod(0o055)
+    notes = repair.repair(submission, source, tmp_path / "aside")
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (outside, outside / "theirs.txt")] == [0o555, 0o444]
+    assert not list((submission / "closed").iterdir()) and len(notes) == 4
+
+
+@pytest.mark.parametrize("text", ["2026-12-01 10:00:00 CET", "2026-12-01 10:00:00 +0100", "2026-12-01T10:00:00+01:00\n"])
+def test_a_time_that_nbgrader_reads_stays(submission, text):
+    (submission / "timestamp.txt").write_text(text)
+    assert list(repair.mend_timestamp(submission)) == [] and (submission / "timestamp.txt").read_text() == text
 
 
 def test_a_sound_submission_is_left_alone(submission, source, tmp_path):
@@ -465,6 +538,11 @@ def test_the_summary_says_who_was_not_scored_and_what_the_gradebook_still_has(ca
     assert batch.summarize([fine], 2) == 0
 
 
+def test_a_cell_of_an_export_stays_one_where_semicolons_stand_between_cells():
+    text = export.table(("student_id", "points"), [{"student_id": "a;=1+1", "points": 0.125}, {"student_id": "b"}])
+    assert text == '\ufeff"student_id","points"\r\n"a;=1+1","0.125"\r\n"b",""\r\n'
+
+
 # ---- everything together, with one submission -----------------------------------------------------------------------
 
 
@@ -557,6 +635,40 @@ def test_a_notebook_that_nbgrader_cannot_grade_is_replaced_and_kept(small, monke
     assert "jo: 2 of 2 points by checks" in out
     assert "repaired: part1_vicreg.ipynb could not be graded (RecursionError: too deep): a blank copy" in out
     assert (folder / "set-aside" / "vicreg" / "jo" / PART1).read_text() == original
+
+
+class Alone(batch.Class):
+    """A class of one, without nbgrader: grading fails as long as some notebook breaks something."""
+
+    def __init__(self, base: Path, released: Path):
+        self.base, self.released = base, released
+
+    def folder(self, kind: str, student: str) -> Path:
+        return self.base / kind / student / "vicreg"
+
+    def aside(self, student: str) -> Path:
+        return self.base / "aside"
+
+    def autograde(self, student: str) -> str:
+        texts = [path.read_text() for path in self.folder("submitted", student).glob("*.ipynb")]
+        return "broken" if any("breaks something" in text for text in texts) else ""
+
+
+@pytest.mark.parametrize("found_out", [True, False])
+def test_of_several_notebooks_only_the_one_that_cannot_be_rebuilt_is_replaced(submission, source, tmp_path, monkeypatch, found_out):
+    answer(submission, TEXT)
+    (submission / PART1).write_text((submission / PART1).read_text().replace("Part 1", "Part 1 breaks something"))
+
+    def fail_on_it(submitted, released):
+        if found_out and "breaks something" in submitted.cells[0].source:
+            raise RecursionError("too deep")
+
+    monkeypatch.setattr(batch, "rebuild", fail_on_it)
+    outcome = batch.Outcome("alice", [])
+    assert Alone(tmp_path, source).autograde_blank("alice", "broken", outcome) == ""
+    assert (submission / PART1).read_bytes() == (source / PART1).read_bytes()
+    assert (TEXT in (submission / PART2).read_text()) == found_out
+    assert len(outcome.repaired) == (1 if found_out else len(list(source.glob("*.ipynb"))))
 
 
 # ---- a whole class, by the commands that an instructor types ---------------------------------------------------------

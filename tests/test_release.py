@@ -228,3 +228,12 @@ def test_stub_and_solution_have_the_same_signatures(module):
 def test_importing_the_student_package_does_not_import_torch():
     code = "import sys, assignment; assert 'torch' not in sys.modules"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+
+
+def test_an_interrupt_ends_with_one_sentence(monkeypatch, capsys):
+    def interrupt(root):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command.gate, "run", interrupt)
+    assert command.main(["gate"]) == 130
+    assert capsys.readouterr().err == "interrupted; no file is half written\n"

@@ -290,6 +290,16 @@ def test_the_six_verdicts_can_be_told_apart_in_every_format():
     check_agreement(six_verdicts())
 
 
+def test_fractions_of_points_are_the_same_in_every_format():
+    parts = [item("vicreg", "passed", 0.125), item("vicreg", "failed", 1.0625), item("vicreg", "passed", 12.000025)]
+    main = task_of("vicreg", "Task 2: The VICReg loss", parts)
+    report = six_verdicts(tasks=[main], total=main.points, max_total=main.max_points, bonus=0.0, max_bonus=0.0)
+    for name in ("json", "html", "junit", "markdown", "gradescope", "lms_csv"):
+        found = READERS[name](RENDERERS[name](report), report)
+        assert (found.total, found.max_total) == pytest.approx((12.125025, 13.187525), abs=1e-9), name
+    assert "0.125 of 0.125" in RENDERERS["html"](report)
+
+
 @pytest.mark.parametrize("name", ["junit", "markdown", "gradescope", "html"])
 def test_messages_hints_and_mistakes_are_told(name):
     report = six_verdicts()
@@ -432,6 +442,21 @@ def test_gradescope_hides_only_hidden_items():
         assert first["visibility"] == hidden and {each["visibility"] for each in others} == {"visible"}
     with pytest.raises(ValueError, match="no visibility"):
         gradescope.results(report, "never")
+
+
+@pytest.mark.parametrize("hidden", ["hidden", "after_due_date", "after_published"])
+def test_what_students_see_at_gradescope_tells_nothing_about_a_hidden_item(hidden):
+    def report(verdict: str) -> Report:
+        tasks = [task_of("vicreg", "Task 2", [item("vicreg", "passed"), item("vicreg", verdict, visibility="hidden")])]
+        tasks.append(task_of("clustering", "Task 9", [item("clustering", verdict, 0.25, visibility="hidden")], True))
+        sums = {"total": tasks[0].points, "max_total": 3.0, "bonus": tasks[1].points, "max_bonus": 0.25}
+        return six_verdicts(tasks=tasks, **sums)
+
+    found = {verdict: gradescope.results(report(verdict), hidden) for verdict in VERDICTS}
+    (told,) = {each["output"] for each in found.values()}
+    assert told.splitlines()[:2] == ["Public checks: 1.5 of 1.5 points", "1 passed"] and "2 more checks are " in told
+    assert {(each["score"], each["extra_data"]["total"]) for each in found.values()} == {(1.5, 1.5), (3.25, 3.0)}
+    assert len({gradescope.results(report(verdict), "visible")["output"] for verdict in VERDICTS}) == len(VERDICTS)
 
 
 # -- the command line -------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograder import staging
+from release.student import files
 
 FILES = ("warmup.py", "vicreg.py")
 
@@ -50,6 +51,21 @@ def test_only_the_students_own_files_are_taken(tmp_path):
     staged, where = stage(tmp_path, tmp_path / "bob")
     assert "evil" not in (where / "provided" / "models.py").read_text() and not (where / "conftest.py").exists()
     assert any("models.py" in note for note in staged.notes) and any("conftest.py" in note for note in staged.notes)
+
+
+@pytest.mark.parametrize("inside", ["", "ssl-assignment/"])
+def test_a_whole_copy_gives_no_notes_on_what_was_handed_out(tmp_path, inside):
+    copy = {f"{inside}{name}": data for name, data in files.collect(staging.PROJECT).items()}
+    staged, _ = stage(tmp_path, make_zip(tmp_path / "whole.zip", copy))
+    assert [note for note in staged.notes if "not used" in note] == []
+
+
+def test_of_a_whole_copy_files_that_were_not_handed_out_are_noted(tmp_path):
+    odd = ["autograder/mine.py", "autograder/checks/hidden/test_warmup_hidden.py", "autograder/proofs/redteam.py", "helpers.py"]
+    mine = dict.fromkeys(["assignment/vicreg.py", "autograder/notebook.py", "old/autograder/notebook.py", *odd], "x = 1")
+    staged, _ = stage(tmp_path, make_zip(tmp_path / "whole.zip", mine))
+    listed = ", ".join(sorted([*odd, "old/autograder/notebook.py"]))
+    assert staged.notes == [f"files that are not part of the assignment; not used: {listed}"]
 
 
 def test_nothing_secret_is_laid_out(tmp_path):

@@ -163,6 +163,17 @@ def test_it_is_not_written_over_the_project(tmp_path, capsys):
     assert main(["student", str(ROOT), "--force"]) == 2
     assert main(["student", str(ROOT.parent), "--force"]) == 2
     assert capsys.readouterr().err.count("holds this project itself") == 2
+    for name in packing.OWN_FOLDERS:
+        assert main(["student", str(ROOT / name / "copy"), "--force"]) == 2
+    assert capsys.readouterr().err.count("is a folder of this project itself") == len(packing.OWN_FOLDERS)
+
+
+def test_all_folders_of_the_project_are_known():
+    done = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip("no checkout of Git's")
+    folders = {name.split("/")[0].strip('"') for name in done.stdout.splitlines() if "/" in name}
+    assert folders | {".git"} == set(packing.OWN_FOLDERS)
 
 
 def test_stale_stubs_are_refused(tmp_path, monkeypatch, capsys):

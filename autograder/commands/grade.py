@@ -35,6 +35,7 @@ exit codes: 0 graded (whatever the points), 2 wrong usage, rubric or sandbox, or
             3 graded, but the grader itself failed on some item, 130 interrupted
 """
 ALWAYS = (Wanted("json"), Wanted("html"))
+SCORES = "scores.csv"
 
 
 def register(commands) -> None:
@@ -81,12 +82,14 @@ def run(options, console: Console) -> int:
 
 
 def output_names(submissions: list[Path]) -> dict[Path, str]:
-    """A folder name for each submission. Raises UsageError for one that is not there or that clashes."""
+    """A folder name for each submission. Raises UsageError for one that is not there or that clashes, also with our files."""
     names: dict[Path, str] = {}
     for path in submissions:
         if not path.exists():
             raise UsageError(f"{path} does not exist")
         name = path.resolve().name.removesuffix(".zip").strip(". ") or "submission"
+        if name.casefold() in (SCORES, lock.FILE):  # some systems take capitals for the same
+            raise UsageError(f"{path} would be reported as {name!r}, which is a file of ours in --out: rename it")
         if name in names.values():
             raise UsageError(f"two submissions would both be reported as {name!r}: rename one of them")
         names[path] = name
@@ -95,7 +98,10 @@ def output_names(submissions: list[Path]) -> dict[Path, str]:
 
 @contextlib.contextmanager
 def locked(out: Path, wait: bool, say) -> Iterator[None]:
-    """Alone in OUT, without what a killed grading left there, and with all temporary files in one place."""
+    """Alone in OUT, without what a killed grading left there, and with all temporary files in one place.
+
+    Raises UsageError where somebody else grades into it, or where it cannot be made.
+    """
     try:
         with lock.held(out, wait, say) as scratch:
             remove_temporary(out)
@@ -104,13 +110,15 @@ def locked(out: Path, wait: bool, say) -> Iterator[None]:
                 yield
             finally:
                 tempfile.tempdir = None
+    except lock.Unwritable as error:
+        raise UsageError(f"{error}; name another folder with --out") from None
     except lock.Held as held:
         raise UsageError(f"{held}; wait for it with --wait, or name another folder with --out") from None
 
 
 def remove_temporary(out: Path) -> None:
     """What a killed grading may leave in OUT."""
-    for pattern in (".scores.csv.*", *(f"*/.{sink.FILE}.*" for sink in formats().values())):
+    for pattern in (f".{SCORES}.*", *(f"*/.{sink.FILE}.*" for sink in formats().values())):
         for path in out.glob(pattern):
             path.unlink()
 
@@ -216,7 +224,7 @@ class Session:
                 self.say(f"{path.parent.name} is not in scores.csv: its report {reason}.")
         if found:
             order = [task.id for task in self.full.tasks]
-            report.write_atomically(self.out / "scores.csv", lms_csv.render(found, order))
+            report.write_atomically(self.out / SCORES, lms_csv.render(found, order))
 
     def tell_changes(self) -> None:
         """Who gained and who lost points against the stored reports, and why."""

@@ -10,7 +10,7 @@ import jinja2
 from markupsafe import Markup, escape
 
 from autograder.report import VERDICTS, Report
-from autograder.sinks import finite, plain, without_log_commands
+from autograder.sinks import number, plain, without_log_commands
 from autograder.sinks.console import MARKS
 
 FILE = "report.html"
@@ -50,7 +50,7 @@ def environment(*folders: Path) -> jinja2.Environment:
     made = jinja2.Environment(
         loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    made.filters.update(inert=inert, points=points, seconds=seconds)
+    made.filters.update(inert=inert, points=number, seconds=seconds)
     made.globals.update(style=style, scoreboard=scoreboard, marks=MARKS, meanings=MEANINGS, verdicts=VERDICTS)
     return made
 
@@ -60,10 +60,5 @@ def inert(text: str) -> Markup:
     return Markup(without_log_commands(str(escape(plain(text))), lambda character: f"&#{ord(character)};"))
 
 
-def points(number: float) -> str:
-    """At most two decimals, none where there are none. Raises ValueError for what is not finite."""
-    return f"{round(finite(number), 2):g}"
-
-
-def seconds(number: float) -> str:
-    return f"{number:.2f} s" if number < 10 else f"{number:.0f} s"
+def seconds(spent: float) -> str:
+    return f"{spent:.2f} s" if spent < 10 else f"{spent:.0f} s"

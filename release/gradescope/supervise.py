@@ -91,10 +91,11 @@ def main(root: Path) -> int:
     try:
         follow(root, told, save, started + settings["seconds"])
         save()
+        say(gradescope.summary(told.report) + "\n")  # of all items; students do not see this log
         return 0
     except GraderEnded as ended:
         save(str(ended))
-        say(f"autograder: {ended}\n")
+        say(f"{gradescope.summary(told.so_far(str(ended)))}\nautograder: {ended}\n")
     except BaseException as error:  # ours, or an interrupt: what is known is kept in any case
         save(f"the autograder failed ({type(error).__name__})")
         say(traceback.format_exc())

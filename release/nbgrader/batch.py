@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import nbformat
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.apps import NbGrader, NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
@@ -20,6 +21,7 @@ from autograder.report import Report, clean
 from . import course as courses
 from . import repair
 from .preprocessors import GRADED
+from .rebuild import rebuild
 
 EXIT_OK, EXIT_FAULT = 0, 3
 
@@ -117,9 +119,13 @@ class Class:
         return clean(lines[-1].strip() if lines else "nbgrader failed without a reason", 300)
 
     def autograde_blank(self, student: str, failed: str, outcome: Outcome) -> str:
-        """The last resort: blank notebooks, so that at least the files are graded; if that helps nothing, all is as before."""
+        """The last resort: blank notebooks, so that at least the files are graded; if that helps nothing, all is as before.
+
+        Blank are those alone that cannot be rebuilt; where all can, the reason lies elsewhere, and all are tried blank.
+        """
         submission = self.folder("submitted", student)
         names = [path.name for path in sorted(self.released.glob("*.ipynb"))]
+        names = [name for name in names if not can_rebuild(submission / name, self.released / name)] or names
         before = {name: (submission / name).read_bytes() for name in names}
         for name in names:
             (submission / name).write_bytes((self.released / name).read_bytes())
@@ -182,6 +188,15 @@ class Class:
         outcome.most = sum(self.tasks.values())
         if not outcome.problem:
             outcome.faults = self.report(outcome.student).count("grader_fault")
+
+
+def can_rebuild(path: Path, released: Path) -> bool:
+    """Whether a submitted notebook can be put together anew, as our preprocessor does."""
+    try:
+        rebuild(nbformat.read(path, as_version=4), nbformat.read(released, as_version=4))
+        return True
+    except Exception:  # what is in a submission can raise nearly anything
+        return False
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from autograder import interrupts
 
+from ..student.command import tell_open_choices
 from . import course
 
 COURSE_EXAMPLES = """examples:
@@ -14,6 +15,8 @@ COURSE_EXAMPLES = """examples:
   python -m release nbgrader ~/course --assignment warmup --task warmup --task augmentations
                                                                         another assignment, with two tasks
   python -m release nbgrader ~/course --force                           again, after a change in rubric or repository
+
+Files of your own in source/ stay, and go out with the others. With --force, notebooks of ours go whose tasks are left out.
 
 exit codes: 0 done, 2 an error, or something would be overwritten
 """
@@ -41,7 +44,7 @@ def add_course(commands) -> None:
     command.add_argument("course", type=Path, metavar="COURSE", help="the course's folder")
     command.add_argument("--assignment", default="vicreg", metavar="NAME", help="its name in nbgrader (default: vicreg)")
     command.add_argument("--task", action="append", default=[], dest="tasks", help="only this task (may be repeated)")
-    command.add_argument("--force", action="store_true", help="replace the assignment in source/ (never the configuration)")
+    command.add_argument("--force", action="store_true", help="replace our files in source/ (never the configuration)")
     command.add_argument("--dry-run", action="store_true", help="only say what would be written")
     command.set_defaults(run=build)
 
@@ -60,7 +63,9 @@ def add_autograde(commands) -> None:
 
 def build(options, root: Path) -> int:
     """Write the course. Raises CourseError, PackingError, RubricError and OSError."""
-    return course.build(options.course, options.assignment, options.tasks, options.force, options.dry_run, root)
+    code = course.build(options.course, options.assignment, options.tasks, options.force, options.dry_run, root)
+    tell_open_choices(root)
+    return code
 
 
 def autograde(options, root: Path) -> int:

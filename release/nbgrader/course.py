@@ -3,7 +3,7 @@
     COURSE/nbgrader_config.py           how nbgrader grades: with our preprocessors
     COURSE/gradebook.db                 points and comments
     COURSE/source/ASSIGNMENT/*.ipynb    a notebook for each part: a locked test cell for each task, a cell for each answer
-    COURSE/source/ASSIGNMENT/           the files that students edit, what is given, and the checks that they may run
+    COURSE/source/ASSIGNMENT/           the files that students edit, what is given, the checks that they may run, their guide
 
 nbgrader copies `source/` to students almost as it is. So nothing lies there that they must not have: solutions, hidden
 checks, known mistakes and criteria stay in this repository, and are read from here while grading.
@@ -21,14 +21,15 @@ from rich.console import Console
 
 from autograder import rubric
 from autograder.report import write_atomically
-from release import notebooks
+from release import notebooks, packing
 from release.student.files import collect
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CONFIG = "nbgrader_config.py"
 TEMPLATE = Path(__file__).with_name("config.py.txt")
 SCHEMA = 3  # of nbgrader's metadata
-GOES_OUT = ("assignment/", "autograder/")
+# Of the copy for students; its README tells of folders as nbgrader does not lay them out.
+GOES_OUT = ("assignment/", "autograder/", "docs/", "LICENSE", "constraints.txt", "environment.yml")
 OWN_NOTEBOOKS = "assignment/notebooks/"  # nbgrader's copies of them lie at the top
 
 
@@ -40,7 +41,7 @@ class CourseError(ValueError):
 
 
 def student_files(root: Path) -> dict[str, bytes]:
-    """What goes out beside the notebooks, by its path in the assignment: the students' own files, given ones, checks.
+    """What goes out beside the notebooks, by its path in the assignment: own and given files, checks, guide, packages.
 
     As in the copy for students, of which this is a part. Raises PackingError, RubricError and OSError.
     """
@@ -148,35 +149,38 @@ def configuration(course: Path, root: Path, files: Iterable[str]) -> str:
     return text
 
 
-def check_place(course: Path, may_replace: bool) -> None:
-    """Raise CourseError where the folder is something else than a course."""
+def check_place(course: Path, may_replace: bool, root: Path) -> None:
+    """Raise CourseError where the folder is something else than a course, PackingError where it is this project's."""
+    packing.refuse_project(course, root)
     if course.exists() and not course.is_dir():
         raise CourseError(f"{course} is a file; name a folder")
     if not may_replace and course.is_dir() and any(course.iterdir()) and not (course / CONFIG).exists():
         raise CourseError(f"{course} is not empty and no course: name another folder, or take --force")
 
 
-def refuse_overwriting(made: dict[Path, bytes], course: Path, assignment: str) -> None:
-    """Raise CourseError where writing would destroy files that somebody has changed."""
-    source = course / "source" / assignment
+def stale_notebooks(made: dict[Path, bytes], source: Path, root: Path) -> list[Path]:
+    """Notebooks of this project that an earlier command wrote, with more tasks, and that do not belong there any more."""
+    ours = (source / path.name for path in notebooks.all_notebooks(root))
+    return [path for path in ours if path not in made and path.is_file()]
+
+
+def refuse_overwriting(made: dict[Path, bytes], stale: list[Path], course: Path) -> None:
+    """Raise CourseError where writing would destroy files that somebody has changed, or notebooks."""
     mine = [(path, data) for path, data in made.items() if path.name != CONFIG and path.exists()]
-    changed = [path for path, data in mine if path.read_bytes() != data]
-    extra = [path for path in sorted(source.rglob("*")) if path.is_file() and path not in made]
-    if changed or extra:
-        first = (changed + extra)[0].relative_to(course)
+    if changed := [path for path, data in mine if path.read_bytes() != data]:
+        first = changed[0].relative_to(course)
         raise CourseError(f"{first} in {course} is not as it would be written: --force replaces it, --dry-run shows all")
+    if stale:
+        first = stale[0].relative_to(course)
+        raise CourseError(f"{first} in {course} does not belong to these tasks: --force removes it, --dry-run shows all")
 
 
-def write(made: dict[Path, bytes], course: Path, assignment: str) -> list[Path]:
-    """Write what is not there yet or another; files of the assignment that do not belong to it go. Returns the changed."""
+def write(made: dict[Path, bytes]) -> list[Path]:
+    """Write what is not there yet or another. Returns the changed."""
     changed = [path for path, data in made.items() if not path.exists() or path.read_bytes() != data]
     changed = [path for path in changed if path.name != CONFIG or not path.exists()]  # it is the instructor's now
     for path in changed:
         write_atomically(path, made[path].decode("utf-8"))
-    for path in sorted((course / "source" / assignment).rglob("*")):
-        if path.is_file() and path not in made:
-            path.unlink()
-            changed.append(path)
     return changed
 
 
@@ -209,35 +213,55 @@ def build(course: Path, assignment: str, tasks: list[str], force: bool, dry_run:
     """The command: write the course, or say what would be written. Raises CourseError, PackingError, RubricError and OSError."""
     check_name(assignment)
     part = rubric.load().only(tasks)
-    check_place(course, may_replace=force or dry_run)
+    check_place(course, force or dry_run, root)
+    source = course / "source" / assignment
     with Console(stderr=True).status("Putting the course together, and looking for what it must not hold ..."):
         made = plan(root, course, assignment, part)
-    if not force and not dry_run:
-        refuse_overwriting(made, course, assignment)
+        stale = stale_notebooks(made, source, root)
     if dry_run:
-        return tell_plan(made, course)
-    changed = write(made, course, assignment)
-    for path in changed:
-        if path.parent in (course, course / "source" / assignment):
-            print(f"wrote {path}" if path.exists() else f"removed {path}")
-    inner = sum(path.parent not in (course, course / "source" / assignment) for path in changed)
-    if inner:
-        print(f"wrote {inner} files below {course / 'source' / assignment}: assignment/ and what of autograder/ students have")
+        return tell_plan(made, stale, course)
+    if not force:
+        refuse_overwriting(made, stale, course)
+    changed = write(made)
+    for path in stale:
+        path.unlink()
+    tell_written(changed, stale, source)
     made_now = make_gradebook(course)
     print(f"{'made' if made_now else 'kept'} {course / 'gradebook.db'}")
     if made[course / CONFIG] != (course / CONFIG).read_bytes():
         print(f"kept {course / CONFIG}, which differs from what would be written now: delete it to get a new one")
-    if not changed:
+    if not changed and not stale:
         print("the course is up to date")
+    tell_others(made, source)
     tell_next(course, assignment, part)
     return 0
 
 
-def tell_plan(made: dict[Path, bytes], course: Path) -> int:
+def tell_written(changed: list[Path], stale: list[Path], source: Path) -> None:
+    """Configuration and notebooks by name, the other files as a number."""
+    named = [path for path in changed if path.name == CONFIG or path.suffix == ".ipynb"]
+    for path in named:
+        print(f"wrote {path}")
+    if others := len(changed) - len(named):
+        print(f"wrote {others} files below {source}: what students get beside the notebooks")
+    for path in stale:
+        print(f"removed {path}")
+
+
+def tell_others(made: dict[Path, bytes], source: Path) -> None:
+    """Files that an instructor has put there: nbgrader hands them out with ours."""
+    if others := [name for name in packing.present(source) if source / name not in made]:
+        told = f"note: {len(others)} other files in {source} were left as they are, and go out, too"
+        print(f"{told}; the first is {others[0]}", file=sys.stderr)
+
+
+def tell_plan(made: dict[Path, bytes], stale: list[Path], course: Path) -> int:
     for path, data in made.items():
         state = "new" if not path.exists() else "same" if path.read_bytes() == data else "changes"
         state = "kept" if state == "changes" and path.name == CONFIG else state
         print(f"{state:8} {path}")
+    for path in stale:
+        print(f"{'removes':8} {path}")
     print(f"{'same' if (course / 'gradebook.db').exists() else 'new':8} {course / 'gradebook.db'}")
     return 0
 

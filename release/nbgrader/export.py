@@ -110,9 +110,9 @@ def total_row(assignment, student, submission, rows: list[dict]) -> dict:
 
 
 def table(names, rows: list[dict]) -> str:
-    """CSV as our own scores.csv: for spreadsheets, and harmless there."""
+    """CSV as our own scores.csv, every cell quoted: for spreadsheets, and harmless there."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, names, restval="")
+    writer = csv.DictWriter(text, names, restval="", quoting=csv.QUOTE_ALL)
     writer.writeheader()
     for row in rows:
         writer.writerow({key: harmless(value) if isinstance(value, str) else number(value) for key, value in row.items()})

@@ -47,7 +47,7 @@ def sort_cells(submitted: NotebookNode, known: dict[str, NotebookNode]) -> tuple
     for cell in submitted.cells:
         grade_id = identify(cell, known)
         if grade_id is None:
-            if name := cell.metadata.get("nbgrader", {}).get("grade_id"):
+            if name := claimed(cell):
                 notes.append(f"unknown cell {clean(str(name), 80)!r} kept as an ordinary one")
             groups[last].append(plain(cell))
             continue
@@ -67,11 +67,16 @@ def sort_cells(submitted: NotebookNode, known: dict[str, NotebookNode]) -> tuple
 
 def identify(cell: NotebookNode, known: dict[str, NotebookNode]) -> str | None:
     """The grade_id that a cell has, by nbgrader's metadata, or where these are gone by the cell's own id."""
-    data = cell.metadata.get("nbgrader")
-    if isinstance(data, dict) and data.get("grade_id") is not None:
-        return data["grade_id"] if isinstance(data["grade_id"], str) and data["grade_id"] in known else None
+    if (name := claimed(cell)) is not None:
+        return name if isinstance(name, str) and name in known else None
     ids = {released.id: grade_id for grade_id, released in known.items()}
     return ids.get(cell.get("id"))
+
+
+def claimed(cell: NotebookNode):
+    """The grade_id in a cell's metadata, which may be anything; None where there is none, or no metadata of nbgrader's form."""
+    data = cell.metadata.get("nbgrader")
+    return data.get("grade_id") if isinstance(data, dict) else None
 
 
 def is_answer(cell: NotebookNode) -> bool:

@@ -13,20 +13,22 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import nbformat
-from dateutil.parser import parse as parse_date
+from nbgrader.utils import parse_utc
 
 from autograder.report import clean
+
+from .rebuild import claimed
 
 ASIDE = "set-aside"
 TIMESTAMP = "timestamp.txt"
 SECRET = "submission_secret.txt"
 MAX_NOTEBOOK = 200 * 1024**2  # bytes; what is larger is not read
-MAX_TIMESTAMP = 100  # bytes
+MAX_TIMESTAMP = 100  # bytes; a longer file holds something else
 
 
 def repair(submission: Path, released: Path, aside: Path) -> list[str]:
     """Make a submission fit to be graded; returns what was changed, a line each."""
-    notes = [*remove_links(submission), *allow_access(submission), *mend_timestamp(submission), *mend_secret(submission)]
+    notes = [*allow_access(submission), *remove_links(submission), *mend_timestamp(submission), *mend_secret(submission)]
     wanted = {path.name: path for path in sorted(released.glob("*.ipynb"))}
     notes += find_misnamed(submission, wanted)
     for name, blank in wanted.items():
@@ -39,7 +41,7 @@ def repair(submission: Path, released: Path, aside: Path) -> list[str]:
 
 
 def remove_links(submission: Path) -> Iterator[str]:
-    """Links, pipes and the like: what they lead to is not the student's submission."""
+    """Links, pipes and the like: what they lead to is not the student's submission. All folders must be open by then."""
     for path in tree(submission):
         mode = path.lstat().st_mode
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
@@ -55,32 +57,46 @@ def tree(folder: Path) -> list[Path]:
 
 
 def allow_access(submission: Path) -> Iterator[str]:
-    """Students' modes travel along; who grades must be able to read. Folders first, lest what is in them stays unseen."""
+    """Students' modes travel along; who grades must be able to read. Folders first, lest what is in them stays unseen.
+
+    Files and folders of the submission alone: what a link leads to is somebody else's.
+    """
     todo = [submission]
     while todo:
         path = todo.pop()
-        needed = 0o700 if path.is_dir() else 0o600
-        mode = stat.S_IMODE(path.stat().st_mode)
+        mode = path.lstat().st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            continue
+        needed = 0o700 if stat.S_ISDIR(mode) else 0o600
         if mode & needed != needed:
-            path.chmod(mode | needed)
+            path.chmod(stat.S_IMODE(mode) | needed)
             yield f"{shown(path, submission)} could not be read: its permissions were changed"
-        todo += sorted(path.iterdir()) if path.is_dir() else []
+        todo += sorted(path.iterdir()) if stat.S_ISDIR(mode) else []
 
 
 def mend_timestamp(submission: Path) -> Iterator[str]:
     """nbgrader's feedback needs a time of submission that it can read; else that of the newest file is taken."""
     path = submission / TIMESTAMP
-    try:
-        parse_date(path.read_bytes()[:MAX_TIMESTAMP].decode())
+    if is_timestamp(path):
         return
-    except (OSError, ValueError, OverflowError):
-        why = "could not be read" if path.exists() else "was missing"
+    why = "could not be read" if path.exists() else "was missing"
     if path.is_dir():
         shutil.rmtree(path)
     times = [each.stat().st_mtime for each in tree(submission) if each.is_file() and each != path]
     newest = datetime.datetime.fromtimestamp(max(times, default=0), datetime.timezone.utc)
     path.write_text(f"{newest:%Y-%m-%d %H:%M:%S.%f} UTC\n", encoding="utf-8")
     yield f"{TIMESTAMP} {why}: the time of the newest file is taken, {newest:%Y-%m-%d %H:%M} UTC"
+
+
+def is_timestamp(path: Path) -> bool:
+    """Whether nbgrader can read a time from this file: it parses the whole of it, and converts it to UTC."""
+    try:
+        if path.stat().st_size > MAX_TIMESTAMP:
+            return False
+        text = path.read_text(encoding="utf-8").strip()
+        return bool(text) and parse_utc(text) is not None
+    except (OSError, ValueError, OverflowError, TypeError):  # what dates, time zones and files raise
+        return False
 
 
 def mend_secret(submission: Path) -> Iterator[str]:
@@ -132,8 +148,7 @@ def fits(path: Path, released: Path) -> bool:
 
 
 def ids(notebook) -> set[str]:
-    found = [cell.get("metadata", {}).get("nbgrader", {}).get("grade_id") for cell in notebook.cells]
-    return {each for each in found if isinstance(each, str)}
+    return {each for each in map(claimed, notebook.cells) if isinstance(each, str)}
 
 
 def mend_notebook(path: Path, blank: Path, aside: Path) -> list[str]:
