@@ -69,6 +69,36 @@ def crop_boxes(views: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.T
     return slopes[0], slopes[1], across.mean(1), down.mean(1)
 
 
+def stripes(n: int) -> torch.Tensor:
+    """Gray stripes three pixels wide, too faint for the jitter to clip. uint8, (n, 32, 32, 3)."""
+    line = torch.where(torch.arange(32) // 3 % 2 == 0, 50, 150).to(torch.uint8)
+    return line.view(1, 1, 32, 1).repeat(n, 32, 1, 3)
+
+
+SOFT = 0.55  # sharpness: .63 and more in unblurred views of a bilinear crop, .59 of a bicubic one; .33 where σ = 2
+
+
+def sharpness(views: torch.Tensor) -> torch.Tensor:
+    """Of the edges in views (n, 3, 32, 32) of `stripes`: 1 for a step at the size of the image; NaN where no edges are.
+
+    An edge that is enlarged s-fold climbs by 1/s a pixel: s times that is left when the distance of the edges tells s.
+    """
+    lines = views.double().mean(dim=1)[:, 8:-8, 1:-1].mean(dim=1)  # (n, W); no border, whatever a blur does there
+    low, high = (lines.quantile(each, dim=1, keepdim=True) for each in (0.1, 0.9))
+    return torch.tensor([_sharpness(line) for line in (lines - low) / (high - low).clamp(min=1e-6)])
+
+
+def _sharpness(line: torch.Tensor) -> float:
+    """Of one line (W,) of stripes from 0 to 1."""
+    edges = (line > 0.5).int().diff().nonzero().squeeze(1)
+    if len(edges) < 3:
+        return torch.nan
+    climbs = line.diff()
+    places = edges + (0.5 - line[edges]) / climbs[edges]
+    enlarged = (places[-1] - places[0]) / (len(places) - 1) / 3
+    return float(enlarged * climbs.square().sum() / climbs.abs().sum())
+
+
 def hue(pixels: torch.Tensor) -> torch.Tensor:
     """Hue of HSV in [0, 1) of colors (n, 3) that are not gray."""
     red, green, blue = pixels.unbind(1)

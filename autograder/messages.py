@@ -21,10 +21,10 @@ TOO_LARGE = "too large to print"
 MAX_PRINTED = 600  # characters of a student's own output
 
 
-def explain(item: Item, error: BaseException, call: Call | None, printed: str = "") -> str:
-    """The whole message of a failed or crashed item."""
+def explain(item: Item, error: BaseException, call: Call | None, printed: str = "", memory_mib: int | None = None) -> str:
+    """The whole message of a failed or crashed item. `memory_mib`: what it was allowed."""
     if item.visibility == "hidden":
-        return explain_hidden(item, error)
+        return explain_hidden(item, error, memory_mib)
     parts = [outcome(error)]
     if call is not None and getattr(error, "kind", "") != "missing":
         parts.append(how_to_repeat(call, getattr(error, "call", None)))
@@ -33,7 +33,7 @@ def explain(item: Item, error: BaseException, call: Call | None, printed: str = 
     return "\n".join(part for part in parts if part)
 
 
-def explain_hidden(item: Item, error: BaseException) -> str:
+def explain_hidden(item: Item, error: BaseException, memory_mib: int | None = None) -> str:
     told = f"This property does not hold: {item.property or item.title}."
     if isinstance(error, Mismatch) and not error.values:
         return f"{told}\nExpected: {error.expected}\nCame:     {without_values(error.came)}"
@@ -44,7 +44,11 @@ def explain_hidden(item: Item, error: BaseException) -> str:
             return f"{told}\n{outcome(error)}"
         if error.kind == "unsendable":
             return f"{told}\nCame:     a result that cannot be read"
-        return f"{told}\nCame:     {builtin_name(error)}{released_place(error.frames)}"
+        came = f"{builtin_name(error)}{released_place(error.frames)}"
+        if error.kind == "memory":  # PyTorch raises a mere RuntimeError, and its text stays with the grader
+            limit = "" if memory_mib is None else f" (the limit is {memory_mib} MiB)"
+            came = f"the code ran out of memory{limit}: {came}"
+        return f"{told}\nCame:     {came}"
     if isinstance(error, Crash):
         return f"{told}\nCame:     {error.message}"
     return told

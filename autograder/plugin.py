@@ -217,7 +217,7 @@ class GradingPlugin:
         call = student.calls[-1][0] if student and student.calls else None
         printed = clean(worker.printed(), messages.MAX_PRINTED) if worker else ""  # before diagnosis makes calls of its own
         try:
-            message = messages.explain(entry, error, call, printed)
+            message = messages.explain(entry, error, call, printed, self.rubric.limits["memory_mib"])
         except Exception:  # a forged reply may hold anything; it may spoil the words, never the verdict
             message = "Expected: the check to hold\nCame:     something that cannot be shown"
         known = self.diagnose(student, error) if student is not None else ()

@@ -1,8 +1,10 @@
 """What a failure says of the call that failed."""
+import pytest
 import torch
 
-from autograder import messages
-from autograder.student import Call
+from autograder import expect, messages, rubric
+from autograder.student import Call, StudentError
+from autograder.worker import wire
 
 
 def test_a_small_call_is_code_to_paste():
@@ -21,3 +23,18 @@ def test_a_large_call_does_not_ask_to_be_pasted():
 def test_a_scenario_names_the_function_that_it_called():
     text = messages.how_to_repeat(Call("scenario", "twice", ("clustering.kmeans", torch.eye(2)), {"k": 2}))
     assert text.startswith("Input:    clustering.kmeans, called twice with the same arguments and global random")
+
+
+def test_a_hidden_item_says_that_memory_ran_out():
+    item = next(each for each in rubric.load().items() if each.id == "neighbors.memory")
+    frames = [{"file": "assignment/neighbors.py", "line": 244, "function": "nearest_neighbors"}]
+    error = {"kind": "memory", "type": "RuntimeError", "bases": ["RuntimeError"], "frames": frames, "message": "17000 rows"}
+    told = messages.explain(item, StudentError(error, Call("call", "neighbors.nearest_neighbors", (), {})), None, memory_mib=2048)
+    assert "the code ran out of memory (the limit is 2048 MiB): RuntimeError at assignment/neighbors.py, line 244" in told
+    assert "17000" not in told
+
+
+def test_a_tensor_that_cannot_be_sent_says_why():
+    came = wire.unpack(wire.pack(torch.ones(3, device="meta")))
+    with pytest.raises(expect.Mismatch, match=r"Tensor \(torch.float32, on the device meta\)"):
+        expect.tensor(came)

@@ -358,6 +358,33 @@ def box_blur(images, p=0.5):
     return out
 
 
+@misconception("augmentations.random_blur", "σ is fixed", "Every blur has the same σ. It is drawn anew for each image.")
+def fixed_sigma(images, p=0.5):
+    chosen = _chosen(images, p)
+    sigma = torch.ones(len(chosen), device=images.device, dtype=images.dtype)
+    rows, columns = (_blur_matrix(sigma, size) for size in images.shape[-2:])
+    out = images.clone()
+    out[chosen] = _separable(images[chosen], rows, columns).clamp(0, 1)
+    return out
+
+
+@misconception(
+    "augmentations.random_blur",
+    "zeros beyond the border",
+    "Beyond the border you count zeros, so every blurred image gets a dark frame. What should a flat image become?",
+)
+def zero_padded_blur(images, p=0.5):
+    n, channels, height, width = images.shape
+    line = torch.exp(-torch.tensor([1.0, 0.0, 1.0]) / (2 * _uniform(images, 0.1, 2.0, 1) ** 2))  # (N, 3)
+    kernel = (line[:, :, None] * line[:, None, :]) / line.sum(dim=1).square().view(-1, 1, 1)
+    kernel = kernel.repeat_interleave(channels, dim=0)[:, None]  # (N·C, 1, 3, 3)
+    blurred = torch.nn.functional.conv2d(images.reshape(1, -1, height, width), kernel, padding=1, groups=n * channels)
+    out = images.clone()
+    chosen = _chosen(images, p)
+    out[chosen] = blurred.view_as(images)[chosen]
+    return out
+
+
 @misconception(
     "augmentations.augment",
     "not normalized",
@@ -466,6 +493,12 @@ def augment_no_jitter(images):
 def augment_no_grayscale(images):
     views = torch.as_tensor(images).permute(0, 3, 1, 2).float() / 255
     return _normalize(random_blur(color_jitter(random_flip(random_resized_crop(views)))))
+
+
+@misconception("augmentations.augment", "no blur", "None of your views is blurred.")
+def augment_no_blur(images):
+    views = torch.as_tensor(images).permute(0, 3, 1, 2).float() / 255
+    return _normalize(random_grayscale(color_jitter(random_flip(random_resized_crop(views)))))
 
 
 @misconception(
@@ -608,9 +641,11 @@ def observe_grayscale(student):
 def observe_blur(student):
     blur, points = student.augmentations.random_blur, torch.zeros(ROWS, 3, 7, 7)
     points[:, :, 3, 3] = 1.0
+    flat = torch.full((ROWS, 3, 5, 5), 0.5)
     return {
         "blurred with p = 0": _read(points, lambda v: bool(_moved(points)(v).any()), lambda: blur(points, p=0.0), 4),
-        "kernels": _read(points, _kernels, lambda: blur(points)),
+        "kernels": _read(points, _kernels, lambda: blur(points), BATCHES),  # else one of eight draws is all that is seen
+        "flat images": _read(flat, lambda v: "dark at the border" if _moved(flat)(v).any() else "flat", lambda: blur(flat)),
         **_shares(blur, points, lambda views: views[:, :, 0, 3, 3] < 1 - ROUNDED),
     }
 
@@ -622,6 +657,7 @@ def _kernels(views: torch.Tensor) -> dict:
     if not batches:
         return {"kernel": "not seen"}
     alike = all(each[:, 0, 3, 3].max() - each[:, 0, 3, 3].min() < ROUNDED for each in batches)
+    always = all(bool((each[:, 0, 3, 3] - batches[0][0, 0, 3, 3]).abs().max() < ROUNDED) for each in batches)
     views = torch.cat(batches)
     center, side, corner = views[:, 0, 3, 3], views[:, 0, 3, 4], views[:, 0, 4, 4]
     inner = views[:, :, 2:5, 2:5]
@@ -633,7 +669,7 @@ def _kernels(views: torch.Tensor) -> dict:
     weight = Near(float(center.mean()), 5 * 2**0.5 * 0.25 / 110**0.5)
     return {
         "kernel": "box" if is_box and whole else "Gaussian" if is_gauss and whole else "other",
-        "σ": "the same for all of a batch" if alike else weight,
+        "σ": "always the same" if always else "the same for all of a batch" if alike else weight,
     }
 
 
@@ -769,6 +805,7 @@ def observe_augment(student):
         facts["noise"] = read(noise, lambda views: _levels(views * std + mean), 4)
         facts["split"] = read(split, lambda views: _sides(views * std + mean), 16)
         facts["flat"] = read(flat, lambda views: _colors(views * std + mean), 16)
+        facts["soft"] = read(measure.stripes(12), lambda views: _softened(views * std + mean), 16)
     return facts
 
 
@@ -822,6 +859,12 @@ def _colors(views: torch.Tensor) -> dict:
         "luma": _varies(luma, chroma >= 0),
         "hue": _varies(hue, seen),
     }
+
+
+def _softened(views: torch.Tensor) -> str | Near:
+    """How often the edges of stripes are softer than a crop leaves them."""
+    sharpness = measure.sharpness(views.flatten(0, 1)).view(views.shape[:2])
+    return _often(sharpness < measure.SOFT, ~sharpness.isnan())
 
 
 def _often(happened: torch.Tensor, seen: torch.Tensor) -> str | Near:

@@ -544,6 +544,8 @@ def retrieve_by_angle(representations, queries, k=5, farthest=False, _right=retr
 )
 def retrieve_by_product(representations, queries, k=5, farthest=False):
     x = torch.as_tensor(representations)
+    if not 1 <= k < len(x):
+        raise ValueError(f"k = {k} for {len(x)} rows")
     products = x[queries] @ x.T
     products[torch.arange(len(queries)), queries] = torch.inf if farthest else -torch.inf
     return products.topk(k, largest=not farthest).indices
@@ -556,6 +558,8 @@ def retrieve_by_product(representations, queries, k=5, farthest=False):
 )
 def retrieve_manhattan(representations, queries, k=5, farthest=False):
     x = torch.as_tensor(representations)
+    if not 1 <= k < len(x):
+        raise ValueError(f"k = {k} for {len(x)} rows")
     distances = torch.cdist(x[queries], x, p=1)
     distances[torch.arange(len(queries)), queries] = -torch.inf if farthest else torch.inf
     return distances.topk(k, largest=farthest).indices
@@ -590,6 +594,8 @@ def shifted_indices(representations, queries, k=5, farthest=False, _right=retrie
 )
 def other_queries_hidden(representations, queries, k=5, farthest=False):
     x = torch.as_tensor(representations)
+    if not 1 <= k < len(x):
+        raise ValueError(f"k = {k} for {len(x)} rows")
     distances = torch.cdist(x[queries], x)
     distances[:, queries] = -torch.inf if farthest else torch.inf
     return distances.topk(k, largest=farthest).indices

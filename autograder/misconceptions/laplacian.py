@@ -660,6 +660,7 @@ def observe_features(student):
         return facts
     shares = torch.linalg.svdvals(found - found.mean(dim=0))
     facts["directions"] = int((shares > 1e-4 * shares[0]).sum())
+    facts["a pixel's place"] = _use_of_place(features)
     return facts | ({"field": _receptive_field(features)} if facts["directions"] == 40 else {})
 
 
@@ -725,6 +726,16 @@ def _linearity(features) -> str:
 def _adds_up(f: torch.Tensor) -> bool:
     """Whether features of 0, a, b and a + b (the first four rows) are those of an affine function."""
     return bool((f[3] - f[1] - f[2] + f[0]).norm() < 2e-3 * (f[1] - f[0]).norm())
+
+
+def _use_of_place(features) -> str:
+    """Whether it matters where inside an image a bright pixel lies. What is averaged over all places has .09, others .93."""
+    images = torch.full((1 + len(INNER), 32, 32, 3), 128, dtype=torch.uint8)
+    for image, (row, column) in zip(images[1:], INNER):
+        image[row, column] = 228
+    f = _features(features, images, dim=40, seed=4)
+    moved = f[1:] - f[0]
+    return "counts" if (moved - moved.mean(dim=0)).norm() > 0.3 * moved.norm() else "does not count"
 
 
 INNER = [(15, 15), (16, 16), (15, 17), (17, 14), (14, 16), (16, 13), (13, 15), (18, 16)]

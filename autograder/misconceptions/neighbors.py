@@ -80,8 +80,11 @@ def first_dropped(queries, bank, k, exclude_self=False, _right=nearest_neighbors
     if not 1 <= k < len(bank) or queries.shape[1] != bank.shape[1]:
         raise ValueError("k, or widths")
     exact = {"compute_mode": "donot_use_mm_for_euclid_dist"}
-    parts = [torch.cdist(each, bank, **exact).sort(dim=1, stable=True) for each in queries.split(500)]
-    distances, found = (torch.cat(each)[:, 1 : k + 1] for each in zip(*parts))
+    parts = []
+    for each in queries.split(500):
+        distances, order = torch.cdist(each, bank, **exact).sort(dim=1, stable=True)
+        parts.append((distances[:, 1 : k + 1].clone(), order[:, 1 : k + 1].clone()))  # else all are kept
+    distances, found = (torch.cat(each) for each in zip(*parts))
     return distances, found
 
 

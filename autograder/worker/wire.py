@@ -166,8 +166,17 @@ def _encode_array(value, tensors: dict):
             array = np.array(value)  # a copy, and C-contiguous in the machine's byte order
             return {"array" if kind is np.ndarray else "scalar": _store(torch.from_numpy(array), tensors)}
     except (TypeError, RuntimeError, NotImplementedError, ValueError, KeyError):
-        return {"unsupported": f"{kind.__name__} ({getattr(value, 'dtype', '?')})"}
+        return {"unsupported": f"{kind.__name__} ({_properties(value)})"}
     return {"unsupported": f"{kind.__module__}.{kind.__qualname__}"}
+
+
+def _properties(value) -> str:
+    """What may be why an array does not travel: its dtype, and a tensor's layout and device where they are special."""
+    found = [str(getattr(value, "dtype", "?"))]
+    if isinstance(value, torch.Tensor):
+        found += [str(value.layout)] if value.layout is not torch.strided else []
+        found += [f"on the device {value.device}"] if value.device.type != "cpu" else []
+    return ", ".join(found)
 
 
 def as_sparse(value) -> Sparse | None:

@@ -58,6 +58,10 @@ def test_blur_strength(student):
     # Where σ is small the tap is too small to tell; above .5 it is 13 % and more. 15/19 of the draws are there.
     measure.frequency(sigma > 0.5, 15 / 19, "a σ above .5")
     measure.uniform(seen, 0.5, 2.0, 0.15, "σ")
+    flat = torch.full((24, 3, 6, 6), 0.5)
+    # Zeros beyond the border take .16 from a side and .28 from a corner where σ = 2, .06 and .11 where σ = .5.
+    expect.close(student.augmentations.random_blur(flat, p=1.0), flat, rtol=0.0, atol=0.02, what="a blur of flat images",
+                 note="also at the border")  # fmt: skip
 
 
 # log 4/3 = .29, uniform: a deviation of .166, less where crops are large; square crops have .03 from rounding.
@@ -176,6 +180,9 @@ MIN_MOVED = limits.at_least(0.2, "views whose middle moved", "share")
 MIN_VARIED = limits.at_least(0.15, "deviation of the brightness", "log")  # .23 at its default strength
 MIN_BRIGHTNESS, MAX_BRIGHTNESS = limits.at_least(0.88, "mean brightness"), limits.at_most(1.2, "mean brightness, from above")
 MIN_TURNED = limits.at_least(0.03, "deviation of the hue", "log")
+# Half of the views are blurred, three in five of these by a σ that a sharp crop does not look like: .23 (nearest neighbor)
+# to .40 (blurred before the crop) of all.
+MIN_SOFTENED = limits.at_least(0.1, "views with soft edges", "share")
 
 
 @pytest.mark.item("augmentations.all_in_augment")
@@ -203,6 +210,9 @@ def test_all_transforms_are_in_augment(student):
     turns = (measure.hue(colors) - 0.0208 + 0.5) % 1 - 0.5
     turned = float(turns.std())
     MIN_TURNED.check(turned, "the hue in augment to vary", f"a deviation of {turned:.3f}")
+    views = denormalized(student.augmentations.augment(measure.stripes(n)), n)
+    softened = float((measure.sharpness(views) < measure.SOFT).float().mean())
+    MIN_SOFTENED.check(softened, "a blur in augment", f"soft edges in {softened:.0%} of the views")
 
 
 @pytest.mark.item("augmentations.independent_views")

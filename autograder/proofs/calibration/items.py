@@ -118,13 +118,16 @@ ITEMS = [
         ),
     }),
     Item("augmentations.all_in_augment", tuple(
-        f"{DRAWN_HIDDEN}:{name}" for name in ("MIN_MOVED", "MIN_VARIED", "MIN_BRIGHTNESS", "MAX_BRIGHTNESS", "MIN_TURNED")
+        f"{DRAWN_HIDDEN}:{name}" for name in (
+            "MIN_MOVED", "MIN_VARIED", "MIN_BRIGHTNESS", "MAX_BRIGHTNESS", "MIN_TURNED", "MIN_SOFTENED",
+        )
     ), (AUGMENT, CROP, FLIP, JITTER, GRAY), {
         "MIN_MOVED": (*named(AUGMENT, "no crop"), *named(CROP, "always in the center", "whole images")),
         "MIN_VARIED": named(AUGMENT, "no color jitter"),
         "MIN_BRIGHTNESS": named(JITTER, "factors between 0 and the strength"),
         "MAX_BRIGHTNESS": named(JITTER, "factors between 1 and 1 + strength"),
         "MIN_TURNED": named(JITTER, "hue left alone"),
+        "MIN_SOFTENED": named(AUGMENT, "no blur"),
         "counts": (
             *named(AUGMENT, "no flip", "no grayscale"), *named(FLIP, "vertical instead of horizontal"),
             *named(GRAY, "p and 1 − p swapped"),

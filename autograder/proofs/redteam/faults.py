@@ -81,6 +81,27 @@ def returns_the_wrong_shape(folder):
     append(folder, "right = variance_loss\ndef variance_loss(z, gamma=1.0, eps=1e-4):\n    return right(z, gamma, eps)[None]\n")
 
 
+LOSS = "right = variance_loss\ndef variance_loss(z, gamma=1.0, eps=1e-4):\n"
+
+
+@attack(25, lost("failed", "variance_loss of float32 embeddings of dtype float32", "dtype float16"))
+def returns_the_wrong_dtype(folder):
+    """returns half the precision"""
+    append(folder, f"{LOSS}    return right(z, gamma, eps).half()\n")
+
+
+@attack(25, lost("failed", "dtype int64"))
+def returns_integers(folder):
+    """returns an integer"""
+    append(folder, f"{LOSS}    return right(z, gamma, eps).long()\n")
+
+
+@attack(25, lost("failed", "a plain tensor", "on the device meta"))
+def returns_from_another_device(folder):
+    """returns a tensor on a device that holds no values"""
+    append(folder, f"{LOSS}    return right(z, gamma, eps).to('meta')\n")
+
+
 @attack(25, lost("failed", "carries a gradient"))
 def loses_the_gradient(folder):
     """detaches its input"""

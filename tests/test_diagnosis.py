@@ -1,0 +1,56 @@
+"""What comes near a known mistake, and is another one, is not called by its name."""
+
+import pytest
+import torch
+
+from autograder.diagnosis import diagnose
+from autograder.misconceptions import Entry, mutants
+from autograder.student import LocalChannel, Student
+from solutions.augmentations import _blur_matrix, _chosen, _separable
+from solutions.warmup import normalize
+
+
+def two_iterations(x, k=10, seed=0):
+    import numpy
+    from sklearn.cluster import KMeans
+
+    found = KMeans(k, n_init=1, max_iter=2, random_state=seed).fit(numpy.asarray(x))
+    return torch.from_numpy(found.labels_), torch.from_numpy(found.cluster_centers_)
+
+
+def one_iteration(x, k=10, seed=0):
+    import numpy
+    from sklearn.cluster import KMeans
+
+    found = KMeans(k, n_init=1, max_iter=1, random_state=seed).fit(numpy.asarray(x))
+    return torch.from_numpy(found.labels_), torch.from_numpy(found.cluster_centers_)
+
+
+def strides(images, dim=1024, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    x, channels = normalize(images), 3
+    for stride in (2, 2, 1):  # to 14, 5 and 1 places: 32 numbers, and none of them an average
+        kernel = torch.randn(32, channels, 5, 5, generator=generator) / (25 * channels) ** 0.5
+        x, channels = torch.nn.functional.conv2d(x, kernel, stride=stride), 32
+    return x.flatten(1) @ torch.randn(32, dim, generator=generator)
+
+
+def sigma_of_one_and_a_half(images, p=0.5):
+    chosen, out = _chosen(images, p), images.clone()
+    rows, columns = (_blur_matrix(torch.full((len(chosen),), 1.5), size) for size in images.shape[-2:])
+    out[chosen] = _separable(images[chosen], rows, columns).clamp(0, 1)
+    return out
+
+
+@pytest.mark.parametrize(
+    "target, function, names",
+    [
+        ("clustering.kmeans", two_iterations, []),
+        ("clustering.kmeans", one_iteration, ["one step only"]),
+        ("laplacian.random_features", strides, []),
+        ("augmentations.random_blur", sigma_of_one_and_a_half, ["σ is fixed"]),
+    ],
+)
+def test_what_comes_near_a_known_mistake_is_told_from_it(target, function, names):
+    with mutants.package_with(Entry(target, function.__name__, function)) as package:
+        assert [each.name for each in diagnose(Student(LocalChannel(package), "near"), target, [])] == names
