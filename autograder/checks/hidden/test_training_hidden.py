@@ -5,7 +5,7 @@ import torch
 
 from autograder import expect, replay
 from autograder.checks.hidden import thresholds
-from autograder.checks.public.test_training import check_order, check_pairs
+from autograder.checks.public.test_training import check_order, check_pairs, rows_of
 from autograder.worker import networks
 
 NETWORK = {"features": 4, "dim": 6, "seed": 2}  # no batch norm: a row's embedding depends on its image alone
@@ -132,8 +132,12 @@ def test_history(student):
     check_entries(
         student, history["test"], [replay.pairs(part["projector"], "output", 5) for part in test], "test"
     )
-    alone = student.run("loop", images, NORMED, options, tables[0], tables[1])["history"]
-    expect.true(not alone.get("test"), "no test terms without test images", "some")
+    alone = student.run("loop", images, NETWORK, options)
+    expect.true(not alone["history"].get("test"), "no test terms without test images", "some")
+    pairs = replay.pairs(alone["encoder"], "input", 5)
+    check_pairs(pairs, alone["made"])
+    if alone["made"]:
+        check_order(rows_of(pairs, alone["made"], images), 3, 10, "with the default views")
 
 
 def by_kind(came: dict, tables) -> tuple[dict, list[dict]]:
