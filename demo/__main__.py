@@ -53,6 +53,8 @@ def run(name: str, out: Path, console: Console) -> int:
     learned = learn(name, out, console)
     for features, accuracy in learned.accuracies().items():
         console.print(f"linear probe on {features:<18} {accuracy:.3f}")
+    if reason := learned.results["too small"].get("Q3"):
+        console.print(f"no linear probe: {reason}", markup=False, soft_wrap=True)
     page = write_page(out, learned, [], time.monotonic() - start)
     console.print()
     reports = grade_samples(out, console)

@@ -124,12 +124,13 @@ def test_a_figure_of_an_earlier_run_is_not_shown(learned, tmp_path):
     assert page.count("data:image/png;base64,") == 2 and "Test accuracy of a linear probe" not in page
 
 
-def test_few_images_give_a_page_that_says_so(tmp_path, monkeypatch):
+def test_few_images_give_a_page_that_says_so(tmp_path, monkeypatch, capsys):
     x, y = np.zeros((30, 32, 32, 3), np.uint8), np.arange(30) % 3
     x[..., 0] = 80 * y[:, None, None]
     np.savez(tmp_path / "few.npz", x_train=x, y_train=y, x_test=x, y_test=y)
     monkeypatch.setattr(command, "grade_samples", lambda *_: [a_report("reference")])
     assert command.main(["--data", str(tmp_path / "few.npz"), "--out", str(tmp_path / "out")]) == 0
+    assert "no linear probe: " in capsys.readouterr().out
     page = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
     assert page.count("data:image/png;base64,") == 3 and "Too few images." in page  # one for each question
 

@@ -110,7 +110,7 @@ def own_images(place: Place) -> None:
 
     from assignment.provided.shapes import make_shapes
 
-    (x, y), (x_test, y_test) = make_shapes(2048, seed=0), make_shapes(500, seed=1)
+    (x, y), (x_test, y_test) = make_shapes(2560, seed=0), make_shapes(500, seed=1)
     np.savez(place.project / "mine.npz", x_train=x, y_train=y, x_test=x_test, y_test=y_test)
 
 
