@@ -78,6 +78,11 @@ def close_lists(found: list, expected: list, what: str, rtol: float = 1e-3, atol
         expect.close(one, other, rtol=rtol, atol=atol, what=what)
 
 
+def images_of(view: torch.Tensor, made: list[dict]) -> list | None:
+    """The first pixels of the images that a view was made of; None for what is none of the views that were made."""
+    return next((each["images"] for each in made if torch.equal(each["view"], view)), None)
+
+
 def pairs(tape: list[dict], key: str, batch_size: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
     """What passed through a network for the two views of each batch, pass after pass or both in one pass."""
     found = [expect.tensor(each[key], what="what passed through the network") for each in tape]

@@ -23,7 +23,6 @@ class Change:
     """A change in files, as a unified diff."""
 
     text: str
-    line: int
 
 
 def steps(page: Path) -> list[Command | Change]:
@@ -31,7 +30,7 @@ def steps(page: Path) -> list[Command | Change]:
     found = []
     for line, language, block in blocks(page.read_text(encoding="utf-8")):
         if language == "diff":
-            found.append(Change("\n".join(block) + "\n", line))
+            found.append(Change("\n".join(block) + "\n"))
         elif any(each.startswith("$ ") for each in block):
             found += with_output(block, line)
         elif block[0].split(" ")[0] in PROGRAMS:

@@ -19,12 +19,16 @@ from tests.nbgrader_course import answer
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 # What cannot be done again in a minute, or only by hand, and the test that does it.
+INSTALLS = "test_student_copy.py::test_a_fresh_installation_of_its_own_constraints_is_all_that_a_student_needs"
+FORMGRADER = (
+    "test_nbgrader_browser.py::test_points_feedback_and_criteria_stand_in_formgrader_and_what_is_typed_there_is_exported"
+)
 ELSEWHERE = {
-    "python3 -m venv .venv": "test_student_copy.py::test_a_fresh_installation_of_its_own_constraints_is_all_that_a_student_needs",
-    ". .venv/bin/activate": "test_student_copy.py::test_a_fresh_installation_of_its_own_constraints_is_all_that_a_student_needs",
-    "python3 -m venv .venv && . .venv/bin/activate": "test_student_copy.py::test_a_fresh_installation_of_its_own_constraints_is_all_that_a_student_needs",
-    "python -m pip install -r constraints.txt": "test_student_copy.py::test_a_fresh_installation_of_its_own_constraints_is_all_that_a_student_needs",
-    "jupyter lab": "test_nbgrader_browser.py::test_points_feedback_and_criteria_stand_in_formgrader_and_what_is_typed_there_is_exported",
+    "python3 -m venv .venv": INSTALLS,
+    ". .venv/bin/activate": INSTALLS,
+    "python3 -m venv .venv && . .venv/bin/activate": INSTALLS,
+    "python -m pip install -r constraints.txt": INSTALLS,
+    "jupyter lab": FORMGRADER,
 }
 
 
@@ -222,6 +226,12 @@ GUIDES = {
 
 
 # ---- following them -------------------------------------------------------------------------------------------------
+
+
+def test_what_is_done_elsewhere_is_done_there():
+    for name in ELSEWHERE.values():
+        file, _, test = name.partition("::")
+        assert f"def {test}(" in (ROOT / "tests" / file).read_text(encoding="utf-8"), name
 
 
 @pytest.mark.ci

@@ -47,7 +47,8 @@ def run(options, console: Console) -> int:
         raise UsageError("--jobs must be 1 or more")
     results = kept(certification) if options.resume or options.write else {}
     if not options.resume:
-        results = {key: result for key, result in results.items() if key not in {job.key for job in work}}
+        asked = {job.key for job in work}
+        results = {key: result for key, result in results.items() if key not in asked}
     todo = [job for job in work if job.key not in results]
     keep = (lambda: certification.save(RESULTS, results)) if options.write else (lambda: None)
     try:

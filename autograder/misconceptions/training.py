@@ -1089,10 +1089,8 @@ def _pairing_of_made(pairs: list[tuple], made: list[dict]) -> str:
     if any(torch.equal(a, b) for a, b in pairs):
         return "the same view twice"
 
-    def images(view):
-        return next((each["images"] for each in made if torch.equal(each["view"], view)), None)
-
-    return "different images" if any(images(a) != images(b) for a, b in pairs) else "right"
+    differ = any(replay.images_of(a, made) != replay.images_of(b, made) for a, b in pairs)
+    return "different images" if differ else "right"
 
 
 def _order_of_made(came: dict) -> list[str]:
@@ -1100,7 +1098,7 @@ def _order_of_made(came: dict) -> list[str]:
     pairs = _read(replay.pairs, came["encoder"], "input", 4)
     if isinstance(pairs, str):
         return [pairs]
-    shown = [next((each["images"] for each in came["made"] if torch.equal(each["view"], a)), None) for a, _ in pairs]
+    shown = [replay.images_of(a, came["made"]) for a, _ in pairs]
     return [] if None in shown else _order(shown)
 
 

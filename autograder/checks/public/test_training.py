@@ -91,10 +91,7 @@ def check_pairs(pairs: list, made: list) -> None:
     for a, b in pairs:
         differ = (a != b).flatten(1).any(dim=1).all()
         expect.true(bool(differ), "two different random views of every image", "the same view twice")
-        names = [
-            next((each["images"] for each in made if torch.equal(each["view"], view)), None)
-            for view in (a, b)
-        ]
+        names = [replay.images_of(view, made) for view in (a, b)]
         if made:  # else the views are not from `augment` or `two_views`, and cannot be recognized
             expect.true(
                 None not in names, "the encoder to see views as two_views returns them", "something else"
@@ -121,8 +118,7 @@ def test_loop_order(student):
 def rows_of(pairs: list, made: list, images: torch.Tensor) -> list[list[int]]:
     """The indices of the images in each batch, told by their first pixels; -1 for what is none of them."""
     rows = {first: row for row, first in enumerate(images[:, 0, 0, 0].tolist())}
-    shown = [next(each["images"] for each in made if torch.equal(each["view"], view)) for view, _ in pairs]
-    return [[rows.get(first, -1) for first in firsts] for firsts in shown]
+    return [[rows.get(first, -1) for first in replay.images_of(view, made)] for view, _ in pairs]
 
 
 def check_order(batches: list, epochs: int, count: int, which: str = "from the callable `views`") -> None:
