@@ -181,3 +181,10 @@ def usable(affinity: torch.Tensor) -> bool:
     """Whether W has a spectrum to compare with: symmetric, not negative, and no row without a neighbor."""
     symmetric = torch.allclose(affinity, affinity.T, rtol=1e-5, atol=1e-8)
     return symmetric and bool((affinity >= 0).all() and (affinity.sum(dim=1) > 0).all())
+
+
+def curved(points: torch.Tensor, x: torch.Tensor) -> float:
+    """What share of the spread of a map `points` (n, 2) no linear map of x (n, dim) explains: 0 to 1."""
+    design = torch.nn.functional.pad(x.double(), (0, 1), value=1.0)
+    left = points - design @ torch.linalg.lstsq(design, points).solution
+    return float(left.square().sum() / (points - points.mean(dim=0)).square().sum().clamp(min=1e-30))

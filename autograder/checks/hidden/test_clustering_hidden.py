@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from autograder import downstream, expect, limits
+from autograder import downstream, expect, limits, measure
 from autograder.checks.public.test_clustering import refused
 
 
@@ -104,9 +104,7 @@ def test_curved(student, seed=0):
     centers = torch.cat([9 * torch.eye(3), -9 * torch.eye(3), torch.tensor([[9.0, 9.0, 9.0], [-9.0, -9.0, 9.0]])])
     x = (centers[:, None] + torch.randn(8, 10, 3, generator=torch.Generator().manual_seed(2 + seed))).flatten(0, 1)
     points, centers_2d = downstream.mapped(student.clustering.project_with_centers(x, centers, seed=2 + seed), 80, 8)
-    design = torch.nn.functional.pad(x.double(), (0, 1), value=1.0)
-    left = points - design @ torch.linalg.lstsq(design, points).solution
-    curved = float(left.square().sum() / (points - points.mean(dim=0)).square().sum().clamp(min=1e-30))
+    curved = measure.curved(points, x)
     came = f"one of which x explains {1 - curved:.3g}"
     MIN_CURVED.check(curved, "a map by t-SNE, which is not linear in x", came)
     nearest = torch.cdist(centers_2d, points).argmin(dim=1) // 10
