@@ -149,7 +149,7 @@ def explain(entries: tuple[Entry, ...], target: str, facts: dict, samples: list[
     module, name = target.split(".")
     with mutants.package_with(*entries) as package, _contained():
         function = getattr(importlib.import_module(f"{package}.{module}"), name)
-        return all(agree(_value(function, args, kwargs), value) for args, kwargs, value in samples)
+        return all(_same(target, _value(function, args, kwargs), value) for args, kwargs, value in samples)
 
 
 def observe(student: Student, target: str) -> dict:
@@ -263,7 +263,12 @@ def _samples(target: str, calls: list) -> list[tuple]:
         for call, value in calls
         if call.op == "call" and call.target == target and _size((call.args, call.kwargs)) <= LARGEST
     ]
-    return chosen[-RECORDED:] if misconceptions.probes(target) else []  # elsewhere the values depend on random draws
+    return chosen[-RECORDED:] if misconceptions.probes(target) else chosen[-1:]  # of an observed one, what the item ended at
+
+
+def _same(target: str, a, b) -> bool:
+    """Whether two values of a call agree. Those of an observed function depend on random draws: both are there, or none is."""
+    return agree(a, b) if misconceptions.probes(target) else (a is None) == (b is None)
 
 
 def _size(value) -> int:

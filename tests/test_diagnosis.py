@@ -54,3 +54,18 @@ def sigma_of_one_and_a_half(images, p=0.5):
 def test_what_comes_near_a_known_mistake_is_told_from_it(target, function, names):
     with mutants.package_with(Entry(target, function.__name__, function)) as package:
         assert [each.name for each in diagnose(Student(LocalChannel(package), "near"), target, [])] == names
+
+
+def by_product_without_a_look_at_k(representations, queries, k=5, farthest=False):
+    products = representations[queries] @ representations.T
+    products[torch.arange(len(queries)), queries] = torch.inf if farthest else -torch.inf
+    return products.topk(k, largest=not farthest).indices
+
+
+@pytest.mark.parametrize("k, names", [(3, ["dot product instead of ℓ2"]), (9, [])])
+def test_a_mistake_is_not_blamed_for_the_exception_that_is_missing(k, names):
+    function, rows = by_product_without_a_look_at_k, torch.arange(27.0).view(9, 3)
+    with mutants.package_with(Entry("evaluation.retrieve", function.__name__, function)) as package:
+        student = Student(LocalChannel(package), "k")
+        student.evaluation.retrieve(rows, torch.tensor([0, 4]), k=k)
+        assert [each.name for each in diagnose(student, "evaluation.retrieve", list(student.calls))] == names

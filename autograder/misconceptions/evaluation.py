@@ -4,8 +4,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from autograder.diagnosis import attempt
+from autograder.diagnosis import agree, attempt
 from autograder.misconceptions import alteration, misconception, observer
+from autograder.misconceptions.observing import refused
 from autograder.worker import networks
 from solutions.evaluation import extract_representations, linear_probe, normalize, project_2d, retrieve
 
@@ -164,6 +165,15 @@ def last_batch_dropped(encoder, images, batch_size=500, _right=extract_represent
 def last_batch_only(encoder, images, batch_size=500, _right=extract_representations):
     start = (len(images) - 1) // batch_size * batch_size
     return _right(encoder, images[start:], batch_size)
+
+
+@misconception(
+    EXTRACT,
+    "all images at once",
+    "Every image goes through the encoder in one pass, whatever batch_size is. A hundred fit into memory, 50,000 do not.",
+)
+def all_at_once(encoder, images, batch_size=500, _right=extract_representations):
+    return _right(encoder, images, len(images))
 
 
 @misconception(
@@ -461,6 +471,8 @@ RETRIEVE = "evaluation.retrieve"
 )
 def query_counted(representations, queries, k=5, farthest=False):
     x = torch.as_tensor(representations)
+    if not 1 <= k < len(x):
+        raise ValueError(f"k = {k} for {len(x)} rows")
     return torch.cdist(x[queries], x).topk(k, largest=farthest).indices
 
 
@@ -471,6 +483,8 @@ def query_counted(representations, queries, k=5, farthest=False):
 )
 def one_row_short(representations, queries, k=5, farthest=False):
     x = torch.as_tensor(representations)
+    if not 1 <= k < len(x):
+        raise ValueError(f"k = {k} for {len(x)} rows")
     found = torch.cdist(x[queries], x).argsort(dim=1, descending=farthest)
     return found[:, :k] if farthest else found[:, 1:k]
 
@@ -484,6 +498,8 @@ def one_row_short(representations, queries, k=5, farthest=False):
 )
 def first_row_dropped(representations, queries, k=5, farthest=False):
     x = torch.as_tensor(representations)
+    if not 1 <= k < len(x):
+        raise ValueError(f"k = {k} for {len(x)} rows")
     found = torch.cdist(x[queries], x).argsort(dim=1, stable=True)
     return found[:, 1:].flip(1)[:, :k] if farthest else found[:, 1 : k + 1]
 
@@ -612,6 +628,19 @@ def always_five(representations, queries, k=5, farthest=False, _right=retrieve):
 
 @misconception(
     RETRIEVE,
+    "k not checked",
+    "Nothing looks at k. A query has one row less than there are to find: any k beyond that, and one below 1, is a "
+    "ValueError.",
+)
+def retrieve_unchecked(representations, queries, k=5, farthest=False):
+    x = torch.as_tensor(representations)
+    distances = torch.cdist(x[queries], x)
+    distances[torch.arange(len(queries)), queries] = -torch.inf if farthest else torch.inf
+    return distances.argsort(dim=1, descending=farthest)[:, :k]
+
+
+@misconception(
+    RETRIEVE,
     "indices within a batch",
     "The rows are searched in batches, and the indices count rows of the batch instead of rows of the "
     "whole set.",
@@ -685,6 +714,7 @@ def _extracted(student, drawn: bool, training: bool, batch_size: int | None) -> 
         "mode kept": came["modes"] == [training],
         "unchanged": all(map(torch.equal, came["before"], came["after"])),
         "gradients": came["attached"],
+        "larger batches": came["most_at_once"] > (batch_size or 500),
         "trainable": came["trainable"],
         "seed set": came["reseeded"],
     }
@@ -904,14 +934,23 @@ def observe_retrieval(student):
     if torch.equal(nearest.long(), _other_rows(ROWS, QUERIES, 3)):  # else what comes depends on how ties are broken
         facts["own among equal rows"] = attempt(_own_among_equal_rows, find)
         facts["of many"] = attempt(_among_many, find)
+    if _is_right(facts):  # else there is enough to say
+        facts["k checked"] = all(refused(find, ROWS, QUERIES, k=k) == "ValueError" for k in (0, len(ROWS)))
     return facts
 
 
-def _other_rows(x: torch.Tensor, queries: torch.Tensor, k: int) -> torch.Tensor:
+def _is_right(facts: dict) -> bool:
+    far = _other_rows(ROWS, QUERIES, 2, farthest=True).sort(dim=1).values
+    by_default = _other_rows(ROWS, torch.tensor([1, 3]), 5)
+    among_many = facts.get("own among equal rows") == [False, False] and facts["of many"] == "right"
+    return among_many and agree(facts["farthest, in any order"], far) and agree(facts["by default"], by_default)
+
+
+def _other_rows(x: torch.Tensor, queries: torch.Tensor, k: int, farthest: bool = False) -> torch.Tensor:
     """The right answer, where no distances are equal."""
     distances = torch.cdist(x[queries], x)
-    distances[torch.arange(len(queries)), queries] = torch.inf
-    return distances.topk(k, largest=False).indices
+    distances[torch.arange(len(queries)), queries] = -torch.inf if farthest else torch.inf
+    return distances.topk(k, largest=farthest).indices
 
 
 def _found(find, *args, **options):

@@ -95,7 +95,8 @@ def loop(package, images, network: dict, options: dict, table_a=None, table_b=No
 def extract(package, images, network: dict, training: bool, batch_size: int | None = None) -> dict:
     """extract_representations(encoder, images, batch_size) with a tiny encoder that ends in batch norm.
 
-    Returns the representations and the encoder's parameters, statistics and mode before and after.
+    Returns the representations, the most images in one pass, and the encoder's parameters, statistics and mode
+    before and after.
     """
     encoder, _ = networks.pair(**network)
     encoder.train(training)
@@ -105,6 +106,7 @@ def extract(package, images, network: dict, training: bool, batch_size: int | No
         found = package.function("evaluation.extract_representations")(encoder, images, **options)
     return {
         "representations": found, "attached": bool(getattr(found, "requires_grad", False)),
+        "most_at_once": max((len(each["input"]) for each in encoder.tape), default=0),
         "before": before, "after": state_of(encoder), "modes": networks.modes(encoder),
         "trainable": all(each.requires_grad for each in encoder.parameters()), **seed,
     }  # fmt: skip

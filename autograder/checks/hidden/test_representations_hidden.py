@@ -33,6 +33,8 @@ def test_many_rows(student):
         came = student.run("extract", images, network, training, batch_size)
         expect.true(came["modes"] == [training], "an encoder in the mode that it was in", "another mode")
         expect.true(not came["attached"], "representations without a gradient", "one with requires_grad=True")
+        most, size = came["most_at_once"], batch_size or 500
+        expect.true(most <= size, f"at most batch_size = {size} images in a forward pass", f"{most} images in one")
         found = expect.tensor(came["representations"], (n, 5), torch.float32, what="extract_representations(...)")
         inputs = [((images.float() / 255 - MEAN) / STD).permute(0, 3, 1, 2)]
         same = [close_to(found, network, x) for x in inputs]

@@ -301,7 +301,7 @@ _right = variance_loss
 def _restless(answer):
     while True:
         print("still here")
-        torch.manual_seed(0)
+        torch.rand(1)
         answer.data.fill_(7.0)
 {LOSS}    answer = _right(z, gamma, eps)
     spoiled = answer.detach().clone()
