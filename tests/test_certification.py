@@ -2,6 +2,7 @@
 import collections
 import json
 import random
+import re
 import subprocess
 import sys
 
@@ -41,6 +42,27 @@ def test_no_mistake_passes_and_nothing_right_is_refused_or_misnamed():
 
 def test_the_page_shows_the_results():
     assert PAGE.read_text(encoding="utf-8") == results.page(COMMITTED)
+
+
+def named_in(cell: str) -> list[tuple[str, str]]:
+    """What a cell like `module.function`: “name”, “name”; `module.other`: “name” has: pairs of function and name."""
+    target, found = "", []
+    for function, name in re.findall(r"`(\w+\.\w+)`: |“([^”]+)”", cell):
+        target = function or target
+        found += [(target, name)] if name else []
+    return found
+
+
+def test_the_list_of_mistakes_has_an_entry_or_a_reason_in_every_row():
+    known = {(each.target, each.name) for each in misconceptions.entries()}
+    lines = (HERE / "docs" / "mistakes.md").read_text(encoding="utf-8").splitlines()
+    rows = [line for line in lines if line.startswith("|") and line not in ("| mistake | entry |", "|---|---|")]
+    assert rows
+    for row in rows:
+        _, cell = row.strip("| ").split(" | ")
+        # Whatever stands in these quotes in the second column is a name, so that none can be misspelled into prose.
+        assert set(named_in(cell)) <= known, row
+        assert named_in(cell) or re.fullmatch(r"none: .+\.", cell), row
 
 
 def test_every_item_is_failed_by_some_mistake():
