@@ -14,6 +14,9 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
 MODES = ("auto", "bubblewrap", "landlock", "none")
+# What libraries read of the machine before they compute: scikit-learn which libraries this process has loaded and how many
+# cores it may use, PyTorch what the processor can do. Without it they raise.
+MACHINE = ("/proc/self/maps", "/proc/cpuinfo", "/sys/devices/system/cpu", "/sys/fs/cgroup")
 SCRATCH_BYTES = 256 * 1024 * 1024
 
 
@@ -155,7 +158,8 @@ def landlock_rules(confinement: Confinement, code: Path, scratch: str) -> dict |
             f"{exposed[0]} lies inside the Python installation, where Landlock alone cannot hide it: "
             "run the grader from a source checkout"
         )
-    return {"read": [str(path) for path in [*runtime_paths(), code]], "write": [scratch, *devices]}
+    described = [path for path in MACHINE if os.path.exists(path)]
+    return {"read": [str(path) for path in [*runtime_paths(), code]] + described, "write": [scratch, *devices]}
 
 
 def command(confinement: Confinement, code: Path, scratch: Path) -> tuple[list[str], str, str]:

@@ -95,6 +95,13 @@ def udp():
     socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x", ("192.0.2.1", 9))  # an address for documentation
     return "sent"
 
+def compute():
+    from joblib import cpu_count
+    from sklearn.cluster import KMeans
+    cores = cpu_count(), cpu_count(only_physical_cores=True)
+    halves = torch.ones(64, 64, dtype=torch.float16) @ torch.ones(64, 64, dtype=torch.float16)
+    return min(cores), len(KMeans(2, n_init=1).fit([[0.0], [1.0], [9.0]]).labels_), float(halves.max())
+
 def parent():
     return os.getppid()
 
@@ -136,6 +143,11 @@ def ask(server, function: str, *args, limits: Limits | None = None):
 
 def test_values_come_back(server):
     assert torch.equal(ask(server, "double", torch.ones(3)), torch.full((3,), 2.0))
+
+
+def test_libraries_find_what_they_read_of_the_machine(server):
+    cores, labels, largest = ask(server, "compute", limits=Limits(call_seconds=60))
+    assert cores > 0 and (labels, largest) == (3, 64)
 
 
 def test_a_dead_worker_costs_one_call_and_the_next_gets_a_fresh_one(server):

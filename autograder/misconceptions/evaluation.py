@@ -364,11 +364,32 @@ def own_statistics(train_x, train_y, test_x, _right=linear_probe):
 @misconception(
     PROBE,
     "another preprocessing for test rows",
-    "Training rows are scaled and test rows are not. Whatever is done to one has to be done to the other.",
+    "Training rows are standardized and test rows are not. Whatever is done to one has to be done to the other.",
 )
-def only_train_scaled(train_x, train_y, test_x, _right=linear_probe):
-    train_x = torch.as_tensor(train_x)
-    return _right((train_x - 2) * 10, train_y, test_x)
+def only_train_standardized(train_x, train_y, test_x, _right=linear_probe):
+    from sklearn.preprocessing import StandardScaler
+
+    return _right(StandardScaler().fit_transform(np.asarray(train_x)), train_y, test_x)
+
+
+@misconception(
+    PROBE,
+    "test rows standardized, training rows not",
+    "Test rows are standardized with the statistics of the training rows, but the layer was trained on rows that are not.",
+)
+def only_test_standardized(train_x, train_y, test_x, _right=linear_probe):
+    from sklearn.preprocessing import StandardScaler
+
+    return _right(train_x, train_y, StandardScaler().fit(np.asarray(train_x)).transform(np.asarray(test_x)))
+
+
+@misconception(
+    PROBE,
+    "training rows of length 1, test rows as they are",
+    "Training rows are divided by their length and test rows are not. Whatever is done to one has to be done to the other.",
+)
+def only_train_of_length_one(train_x, train_y, test_x, _right=linear_probe):
+    return _right(nn.functional.normalize(torch.as_tensor(train_x)), train_y, test_x)
 
 
 @misconception(
@@ -379,6 +400,16 @@ def only_train_scaled(train_x, train_y, test_x, _right=linear_probe):
 def trained_on_test(train_x, train_y, test_x, _right=linear_probe):
     count = min(len(train_x), len(test_x))
     return _right(torch.as_tensor(test_x)[:count], torch.as_tensor(train_y)[:count], test_x)
+
+
+@misconception(
+    PROBE,
+    "trained on the test rows, asked about the training rows",
+    "Two arguments are in each other's place: the layer is fitted to the test rows, with the labels of the training rows, "
+    "and labels the training rows.",
+)
+def rows_exchanged(train_x, train_y, test_x, _right=linear_probe):
+    return _right(test_x, train_y, train_x)
 
 
 @misconception(
@@ -822,7 +853,14 @@ CENTERS = torch.tensor([[2.0, 0.0, 0.0], [-2.0, 1.0, 0.0], [0.0, -2.0, 1.5], [0.
 WIDE = CENTERS.repeat(1, 400)  # the same in many dimensions: a few small steps will do there
 LABELS = torch.tensor([3, 7, 19, 40])
 TRAIN = torch.tensor([2, 0, 3, 1]).repeat(10)  # the clusters of the training rows; sorted would be another order
-TEST = torch.tensor([1, 0, 3, 2])[TRAIN]  # test row i is never of the cluster of training row i
+TEST = torch.tensor([1, 2, 3, 0])[TRAIN]  # test row i is never of the cluster of training row i, nor the other way round
+FAR = (torch.tensor([[1.0, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]]) + 1.5).repeat(1, 20)  # mean 1.5, deviation 1
+PREPARED = {
+    "as they are": lambda x: x,
+    "standardized": lambda x: x - 1.5,
+    "standardized, undone": lambda x: x + 1.5,
+    "of length 1": torch.nn.functional.normalize,
+}
 
 
 @observer(PROBE)
@@ -834,6 +872,7 @@ def observe_probe(student):
         facts["far rows"] = attempt(_labels_far_away, probe)
     if labels == "right":
         facts["one cluster alone"] = attempt(_one_cluster_alone, probe)
+        facts["right for test rows"] = attempt(_preparations, probe)
         facts["bends"] = attempt(_bends, probe)
     elif _depends_on_the_start(probe, labels) and attempt(_predicted, probe, WIDE, TEST[:12]) == "right":
         facts["labels"] = "drawn, but right in many dimensions"
@@ -865,6 +904,14 @@ def _predicted(probe, centers: torch.Tensor, clusters: torch.Tensor):
     return [found[clusters == each].unique().tolist() for each in range(len(LABELS))]
 
 
+def _preparations(probe) -> list[str]:
+    """What has to be done to test rows, far from the origin, for their labels to be right. Where nothing has to, more may do."""
+    train_x, test_x = _around(FAR, TRAIN, 0.1, 3), _around(FAR, TEST, 0.1, 4)
+    found = {name: _as_tensor(probe(train_x, LABELS[TRAIN], prepare(test_x))) for name, prepare in PREPARED.items()}
+    right = [name for name, labels in found.items() if agree(labels, LABELS[TEST])]
+    return right[:1] if "as they are" in right else right
+
+
 def _depends_on_the_start(probe, labels) -> bool:
     """Whether other calls, with other seeds, give other labels."""
     return any(attempt(_predicted, probe, CENTERS, TEST) != labels for _ in range(2))
@@ -875,8 +922,9 @@ def _one_cluster_alone(probe) -> str:
     found = [_predicted(probe, CENTERS, TEST[TEST == each]) for each in (0, 2)]
     if found == ["right", "right"]:
         return "right"
-    scattered = [isinstance(each, list) and len({label for one in each for label in one}) > 2 for each in found]
-    return "scattered" if all(scattered) else "wrong"
+    lists = [each for each in found if isinstance(each, list) and isinstance(each[0], list)]  # else a shape, say
+    scattered = [len({label for one in each for label in one}) > 2 for each in lists]
+    return "scattered" if len(lists) == 2 and all(scattered) else "wrong"
 
 
 def _labels_far_away(probe) -> str:
