@@ -10,6 +10,7 @@ import shutil
 import stat
 import sys
 import tempfile
+import zipfile
 from pathlib import Path
 
 import jinja2
@@ -873,3 +874,27 @@ def test_late_work_new_work_a_second_assignment_and_another_rubric(tmp_path):
     output = made.autograde()
     assert "bob: 3 of 3 points by checks, before 2" in output
     assert made.export()[0]["vicreg", "bob"]["max_total"] == "3"
+
+
+@pytest.mark.slow
+def test_archives_of_a_learning_platform_are_collected_from_any_folder(tmp_path):
+    made = Course(tmp_path)
+    made.make(tasks=["warmup"])
+    config = made.path / "nbgrader_config.py"
+    config.write_text(config.read_text().replace("# c.FileNameCollectorPlugin", "c.FileNameCollectorPlugin"))
+    archives = made.path / "downloaded" / "vicreg" / "archive"
+    archives.mkdir(parents=True)
+    template = made.path / "release" / "vicreg"
+    for student, folder, code in (("ada", "", mutants.source_of("warmup")), ("ben-2", "my work/vicreg/", "raise ValueError\n")):
+        with zipfile.ZipFile(archives / f"{student}.zip", "w") as archive:
+            archive.write(template / PART1, folder + PART1)
+            archive.writestr(f"{folder}assignment/warmup.py", code)
+            archive.writestr(f"{folder}.ipynb_checkpoints/{PART1}", "{}")
+            archive.writestr(f"__MACOSX/{folder}assignment/._warmup.py", "no code")
+            archive.writestr(f"{folder}.venv/assignment/warmup.py", "no code")
+    made.run("nbgrader", "zip_collect", "vicreg")
+    found = {path.relative_to(made.path / "submitted").as_posix() for path in (made.path / "submitted").rglob("*") if path.is_file()}
+    assert found == {f"{who}/vicreg/{name}" for who in ("ada", "ben-2") for name in (PART1, "assignment/warmup.py")}
+    output = made.autograde()
+    assert "ada: 2 of 2 points by checks" in output and "ben-2: 0 of 2 points by checks" in output
+    assert "timestamp.txt was missing: the time of the newest file is taken" in output
