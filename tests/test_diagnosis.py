@@ -42,6 +42,10 @@ def sigma_of_one_and_a_half(images, p=0.5):
     return out
 
 
+def negative_below_the_root(z, gamma=1.0, eps=1e-4):
+    return torch.relu(gamma - torch.sqrt(-z.var(dim=0) - eps)).mean()
+
+
 @pytest.mark.parametrize(
     "target, function, names",
     [
@@ -49,6 +53,7 @@ def sigma_of_one_and_a_half(images, p=0.5):
         ("clustering.kmeans", one_iteration, ["one step only"]),
         ("laplacian.random_features", strides, []),
         ("augmentations.random_blur", sigma_of_one_and_a_half, ["σ is fixed"]),
+        ("vicreg.variance_loss", negative_below_the_root, []),
     ],
 )
 def test_what_comes_near_a_known_mistake_is_told_from_it(target, function, names):

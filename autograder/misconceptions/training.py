@@ -456,6 +456,15 @@ def rate_ignored(*args, lr=None, _right=train_vicreg, **options):
 
 @misconception(
     TRAIN,
+    "learning rate always 3e-3",
+    "The argument lr is not used, and the rate is ten times too large: 3 · 10⁻⁴ is not 3 * 10e-4.",
+)
+def always_ten_times_the_rate(*args, lr=None, _right=train_vicreg, **options):
+    return _right(*args, lr=3 * 10e-4, **options)
+
+
+@misconception(
+    TRAIN,
     "weight decay missing",
     "The optimizer has no weight decay; the handout asks for 1e-6.",
 )
@@ -1140,6 +1149,7 @@ def _optimizers(lr: float, weights: dict) -> list[tuple]:
         ("Adam without weight decay", adam(decay=0.0), weights, False),
         ("Adam without the weights of the loss", adam(), {}, False),
         ("Adam with the default rate", adam(rate=3e-4), weights, False),
+        ("Adam with ten times the default rate", adam(rate=3e-3), weights, False),
         ("Adam with other betas", adam(betas=(0.5, 0.9)), weights, False),
         ("Adam made anew", adam(), weights, True),
         ("SGD", lambda parameters: torch.optim.SGD(parameters, lr), weights, False),

@@ -31,6 +31,16 @@ def norm(z_a, z_b):
 
 @misconception(
     "vicreg.invariance_loss",
+    "norm divided by d",
+    "You divide the distance between the two embeddings of an image by d. MSE is the mean of the squares: no root is taken "
+    "of their sum.",
+)
+def norm_over_d(z_a, z_b):
+    return (z_a - z_b).norm(dim=1).mean() / z_a.shape[1]
+
+
+@misconception(
+    "vicreg.invariance_loss",
     "sum instead of mean",
     "You add over rows and columns. A larger batch would then have a larger loss; look at what 1/|B| and the M in MSE say.",
 )
@@ -45,6 +55,15 @@ def summed(z_a, z_b):
 )
 def not_averaged_over_rows(z_a, z_b):
     return (z_a - z_b).pow(2).mean(dim=1).sum()
+
+
+@misconception(
+    "vicreg.invariance_loss",
+    "always divided by 256",
+    "You divide by 256, however many rows the batch has. The last batch of an epoch is smaller: look at 1/|B|.",
+)
+def by_256_rows(z_a, z_b):
+    return (z_a - z_b).pow(2).mean(dim=1).sum() / 256
 
 
 @misconception(
@@ -144,6 +163,16 @@ def fixed_eps(z, gamma=1.0, eps=1e-4):
 
 @misconception(
     "vicreg.variance_loss",
+    "ε always 1e-3",
+    "Your ε is ten times too large, 10⁻⁴ is not 10e-4, and the argument `eps` makes no difference to your result. Constant "
+    "embeddings give .968 instead of .99.",
+)
+def fixed_eps_too_large(z, gamma=1.0, eps=1e-4):
+    return F.relu(gamma - torch.sqrt(z.var(dim=0) + 10e-4)).mean()
+
+
+@misconception(
+    "vicreg.variance_loss",
     "γ always 1",
     "The argument `gamma` makes no difference to your result.",
 )
@@ -238,6 +267,28 @@ def fixed_batch_size_variance(z, gamma=1.0, eps=1e-4):
 
 @misconception(
     "vicreg.variance_loss",
+    "always divided by 256",
+    "You divide by 256, however many rows the batch has. The last batch of an epoch is smaller, and its variance comes out "
+    "too small.",
+)
+def variance_by_256(z, gamma=1.0, eps=1e-4):
+    var = (z - z.mean(dim=0)).pow(2).sum(dim=0) / 256
+    return F.relu(gamma - torch.sqrt(var + eps)).mean()
+
+
+@misconception(
+    "vicreg.variance_loss",
+    "sum / B - 1",
+    "Division comes before subtraction: you divide by |B| and then take 1 from every variance. Below 1 that leaves a negative "
+    "number, whose root is NaN. Parentheses.",
+)
+def variance_precedence(z, gamma=1.0, eps=1e-4):
+    var = (z - z.mean(dim=0)).pow(2).sum(dim=0) / len(z) - 1
+    return F.relu(gamma - torch.sqrt(var + eps)).mean()
+
+
+@misconception(
+    "vicreg.variance_loss",
     "halved variance",
     "Your variance term is half of ours: the convention of the paper's published code, which averages it over the two "
     "branches. The handout adds the branches, as the paper's equation 6 does.",
@@ -310,6 +361,17 @@ def precedence(z):  # seen, 248 times the right value
 def fixed_batch_size(z):  # seen
     centered = z - z.mean(dim=0)
     cov = centered.T @ centered / 255
+    return (cov - torch.diag(cov.diagonal())).pow(2).sum() / z.shape[1]
+
+
+@misconception(
+    "vicreg.covariance_loss",
+    "always divided by 256",
+    "You divide by 256, however many rows the batch has. The last batch of an epoch is smaller, and equation 3 says |B| − 1.",
+)
+def covariance_by_256(z):
+    centered = z - z.mean(dim=0)
+    cov = centered.T @ centered / 256
     return (cov - torch.diag(cov.diagonal())).pow(2).sum() / z.shape[1]
 
 
@@ -658,6 +720,7 @@ probe("vicreg.variance_loss", _tall)
 probe("vicreg.variance_loss", _wide)
 probe("vicreg.variance_loss", _constant, gamma=0.05)  # .04 with ε = 1e-4 in the root, .0499 outside, .05 without
 probe("vicreg.variance_loss", _tall, gamma=2.0, eps=0.25)
+probe("vicreg.variance_loss", 60 * _tall, gamma=20.0)  # variances that stay above 0 where 1 is taken from them
 probe("vicreg.covariance_loss", _tall)
 probe("vicreg.covariance_loss", _wide)
 probe("vicreg.vicreg_loss", _tall, _tall_b)
@@ -690,6 +753,11 @@ def and_not_averaged(version):
     return lambda z_a, z_b: version(z_a, z_b) * len(z_a)
 
 
+@alteration("vicreg.invariance_loss", "always divided by 256")
+def and_by_256_rows(version):
+    return lambda z_a, z_b: version(z_a, z_b) * len(z_a) / 256
+
+
 @alteration("vicreg.invariance_loss", "root of the mean square")
 def and_rooted(version):
     return lambda z_a, z_b: version(z_a, z_b).sqrt()
@@ -710,6 +778,11 @@ def and_fixed_eps(version):
     return lambda z, gamma=1.0, eps=1e-4: version(z, gamma, 1e-4)
 
 
+@alteration("vicreg.variance_loss", "ε always 1e-3")
+def and_fixed_eps_too_large(version):
+    return lambda z, gamma=1.0, eps=1e-4: version(z, gamma, 1e-3)
+
+
 @alteration("vicreg.variance_loss", "γ always 1")
 def and_fixed_gamma(version):
     return lambda z, gamma=1.0, eps=1e-4: version(z, 1.0, eps)
@@ -718,6 +791,11 @@ def and_fixed_gamma(version):
 @alteration("vicreg.variance_loss", "variance along the features")
 def and_along_features(version):
     return lambda z, gamma=1.0, eps=1e-4: version(z.T, gamma, eps)
+
+
+@alteration("vicreg.variance_loss", "always divided by 256")
+def and_variance_by_256(version):
+    return lambda z, gamma=1.0, eps=1e-4: version(z * ((len(z) - 1) / 256) ** 0.5, gamma, eps)
 
 
 @alteration("vicreg.variance_loss", "sum instead of mean over the columns")
@@ -738,6 +816,11 @@ def and_without_gradient(version):
 @alteration("vicreg.covariance_loss", "divided by |B|")
 def and_divided_by_n(version):
     return lambda z: version(z) * ((len(z) - 1) / len(z)) ** 2
+
+
+@alteration("vicreg.covariance_loss", "always divided by 256")
+def and_covariance_by_256(version):
+    return lambda z: version(z * ((len(z) - 1) / 256) ** 0.5)
 
 
 @alteration("vicreg.covariance_loss", "covariances not divided")

@@ -150,6 +150,7 @@ FEWER_PAIRS = {  # where one takes ten seconds and more
 # Two mistakes that together are a third: (function, the two) -> its name. Which of them was made cannot be seen.
 TOGETHER = {
     ("vicreg.invariance_loss", frozenset({"summed over the columns", "not averaged over the batch"})): "sum instead of mean",
+    ("vicreg.invariance_loss", frozenset({"norm divided by d", "summed over the columns"})): "norm instead of squared error",
     ("vicreg.vicreg_loss", frozenset({"covariance averaged", "halved variance"})): "branches averaged",
     (
         "vicreg.vicreg_loss",
