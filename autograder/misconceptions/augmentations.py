@@ -472,12 +472,13 @@ def augment_not_divided(images):
 
 
 @misconception("augmentations.augment", "one draw for the batch", ONE_DRAW)
-def augment_once(images, _right=augment):
-    images, state, views = torch.as_tensor(images), torch.get_rng_state(), []
-    for image in images:
-        torch.set_rng_state(state)
-        views.append(_right(image[None]))
-    return torch.cat(views)
+def augment_once(images):
+    views = torch.as_tensor(images).permute(0, 3, 1, 2).float() / 255
+    n, _, h, w = views.shape
+    views = random_flip(random_resized_crop(views.reshape(1, -1, h, w)))  # one image of many channels
+    views = views.view(n, 3, h, w).transpose(0, 1).reshape(1, 3, -1, w)  # one tall image
+    views = random_grayscale(color_jitter(views)).view(3, n, h, w).transpose(0, 1)
+    return _normalize(random_blur(views.reshape(1, -1, h, w)).view(n, 3, h, w))
 
 
 @misconception("augmentations.augment", "no crop", "Your views show the whole image: the crop is missing.")
