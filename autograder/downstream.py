@@ -76,20 +76,25 @@ def _within(gray: torch.Tensor, picture: torch.Tensor, inside: torch.Tensor, sla
 
 # Scores
 
+DEFAULT_K = 2  # of inverse_density
 
-def score_convention(student, test, reference, k: int, options: dict[str, torch.Tensor], *, rtol: float, atol: float) -> str:
+
+def score_convention(
+    student, test, reference, k: int | None, options: dict[str, torch.Tensor], *, rtol: float, atol: float
+) -> str:
     """Which of the `options` the student's inverse_density gives; the first is ours. None of them: a Mismatch.
 
-    A mistake in the student's own nearest_neighbors is judged by task 6: scores that follow from it are right here.
+    Without k it is called so, too. A mistake in the student's own nearest_neighbors is judged by task 6: scores that
+    follow from it are right here.
     """
-    what = f"inverse_density(test, reference, k={k})"
-    value = student.anomaly.inverse_density(test, reference, k=k)
+    what = f"inverse_density(test, reference{'' if k is None else f', k={k}'})"
+    value = student.anomaly.inverse_density(test, reference, **({} if k is None else {"k": k}))
     found = expect.tensor(value, (len(test),), what=what)
     if not found.is_floating_point():
         raise expect.Mismatch(f"{what} to be floating point", f"dtype {expect.dtype_text(found.dtype)}", values=False)
     if torch.allclose(found.double(), options["ours"].double(), rtol, atol):
         return "ours"
-    own = _own_distances(student, test, reference, k)
+    own = _own_distances(student, test, reference, DEFAULT_K if k is None else k)
     for sums in ({} if own is None else power_sums(own), options):
         for name, wanted in sums.items():
             if torch.allclose(found.double(), wanted.double(), rtol, atol):

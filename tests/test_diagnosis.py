@@ -7,6 +7,8 @@ from autograder.diagnosis import diagnose
 from autograder.misconceptions import Entry, mutants
 from autograder.student import LocalChannel, Student
 from solutions.augmentations import _blur_matrix, _chosen, _separable
+from solutions.laplacian import random_features
+from solutions.neighbors import nearest_neighbors
 from solutions.warmup import normalize
 
 
@@ -35,6 +37,30 @@ def strides(images, dim=1024, seed=0):
     return x.flatten(1) @ torch.randn(32, dim, generator=generator)
 
 
+def centered(images, dim=1024, seed=0, _right=random_features):
+    x = _right(images, dim, seed)
+    return x - x.mean(dim=0)
+
+
+def averaged_distances(x, n_neighbors):
+    from sklearn.neighbors import kneighbors_graph
+
+    w = kneighbors_graph(x.numpy(), n_neighbors, mode="distance")
+    return (w + w.T) / 2
+
+
+def scaled_by_scikit(test, reference, k=2):
+    from sklearn.preprocessing import StandardScaler
+
+    test, reference = (torch.from_numpy(StandardScaler().fit_transform(each.numpy())) for each in (test, reference))
+    return nearest_neighbors(test, reference, k)[0].mean(dim=1)
+
+
+def anyones_neighbor(images, neighbors, batch):
+    partner = neighbors[batch].flatten()[torch.randint(neighbors.shape[1] * len(batch), (1,))]
+    return normalize(images[batch]), normalize(images[partner.expand(len(batch))])
+
+
 def sigma_of_one_and_a_half(images, p=0.5):
     chosen, out = _chosen(images, p), images.clone()
     rows, columns = (_blur_matrix(torch.full((len(chosen),), 1.5), size) for size in images.shape[-2:])
@@ -52,6 +78,10 @@ def negative_below_the_root(z, gamma=1.0, eps=1e-4):
         ("clustering.kmeans", two_iterations, []),
         ("clustering.kmeans", one_iteration, ["one step only"]),
         ("laplacian.random_features", strides, []),
+        ("laplacian.random_features", centered, []),
+        ("laplacian.knn_graph", averaged_distances, ["distances as affinities"]),
+        ("anomaly.inverse_density", scaled_by_scikit, ["each set standardized by itself"]),
+        ("neighbors.neighbor_views", anyones_neighbor, ["one partner for the whole batch"]),
         ("augmentations.random_blur", sigma_of_one_and_a_half, ["σ is fixed"]),
         ("vicreg.variance_loss", negative_below_the_root, []),
     ],

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from autograder import downstream, expect
-from autograder.diagnosis import Raised, attempt
+from autograder.diagnosis import Near, Raised, agree, attempt
 from autograder.misconceptions import alteration, misconception, observer
 from autograder.misconceptions.observing import refused
 from solutions.anomaly import gray_to_rgb32, inverse_density, most_anomalous, nearest_neighbors, roc
@@ -33,6 +33,18 @@ def divided(images, _right=gray_to_rgb32):
 )
 def divided_to_integers(images, _right=gray_to_rgb32):
     return _right(images) // 255
+
+
+@misconception(
+    RGB,
+    "normalized already",
+    "Mean and standard deviation of the channels are taken out here. `normalize` does it later, and would do it a"
+    " second time, to these images alone: which dtype and which range does the docstring ask for?",
+)
+def normalized_already(images, _right=gray_to_rgb32):
+    from .warmup import normalize
+
+    return normalize(_right(images)).permute(0, 2, 3, 1)
 
 
 @misconception(
@@ -124,6 +136,16 @@ def density(test, reference, k=2):
 
 @misconception(
     DENSITY,
+    "1 / (1 + distance)",
+    "The score is close to 1 where the distance is small, and falls toward 0 as it grows: it is large where the "
+    "training set is dense. Higher should mean more anomalous.",
+)
+def bounded_density(test, reference, k=2):
+    return 1 / (1 + nearest_neighbors(test, reference, k)[0].mean(dim=1))
+
+
+@misconception(
+    DENSITY,
     "negative distances",
     "The score falls with the distance. Higher should mean more anomalous.",
 )
@@ -192,6 +214,16 @@ def last_alone(test, reference, k=2):
 )
 def always_two(test, reference, k=2):
     return nearest_neighbors(test, reference, 2)[0].mean(dim=1)
+
+
+@misconception(
+    DENSITY,
+    "k = 1 by default",
+    "Called without k it takes one neighbor: the default is another one than in the signature that you were given. "
+    "Compare these scores with those for k = 2.",
+)
+def one_by_default(test, reference, k=1):
+    return nearest_neighbors(test, reference, k)[0].mean(dim=1)
 
 
 @misconception(
@@ -308,6 +340,18 @@ def unit_rows(test, reference, k=2):
     test, reference = (
         torch.nn.functional.normalize(torch.as_tensor(each), dim=1) for each in (test, reference)
     )
+    return nearest_neighbors(test, reference, k)[0].mean(dim=1)
+
+
+@misconception(
+    DENSITY,
+    "each set standardized by itself",
+    "Test rows and reference are standardized, each with its own mean and deviation. If all test rows lie far away "
+    "from the reference, nothing of it is left. Distances are those of the rows as they are.",
+)
+def standardized_apart(test, reference, k=2):
+    both = (torch.as_tensor(each).float() for each in (test, reference))
+    test, reference = ((each - each.mean(dim=0)) / (each.std(dim=0) + 1e-8) for each in both)
     return nearest_neighbors(test, reference, k)[0].mean(dim=1)
 
 
@@ -705,12 +749,17 @@ ROWS = torch.tensor(
     [[0.5, 2.0, -1.0], [3.25, 0.5, 1.5], [-1.5, 0.75, 2.25], [1.0, -2.5, 0.25], [4.0, 3.5, -0.5],
      [6.5, 1.0, 3.0]]
 )
+SOME, MANY = torch.randn(1300, 3, generator=torch.Generator().manual_seed(9)).split([300, 1000])
 TESTS = torch.tensor([[1.25, 0.5, 0.5], [7.0, -1.0, 2.0], [3.25, 0.5, 1.5], [-2.0, 4.0, 1.0]])  # one of ROWS
 
 
 @observer(DENSITY)
 def observe_density(student):
     density = student.anomaly.inverse_density
+    if _own_scale(density):  # whatever estimates the deviation
+        facts = {str(each): _scores(attempt(density, SOME, MANY, **each)) for each in ({}, {"k": 2}, {"k": 4})}
+        means = {name: each if isinstance(each, Raised) else Near(float(each.mean()), 0.01) for name, each in facts.items()}
+        return {"place and scale": "each set's own"} | means
     facts = {f"k = {k}": _scores(attempt(density, TESTS, ROWS, k=k)) for k in (2, 3, 4)}
     facts["default k"] = _scores(attempt(density, TESTS, ROWS))
     many, long = ROWS.repeat(400, 1), (ROWS + 64.0).repeat(450, 1)  # of 2,400 and 2,700 rows
@@ -718,6 +767,14 @@ def observe_density(student):
     last = _scores(attempt(density, many, ROWS))
     facts["last of many rows"] = last[-6:] if isinstance(last, torch.Tensor) else last
     return facts | {"long reference": _scores(attempt(density, TESTS, long))}
+
+
+def _own_scale(density) -> bool:
+    """Whether each of the two sets may be moved and stretched, and the scores stay."""
+    found = _scores(attempt(density, TESTS, ROWS))
+    shift, scale = torch.tensor([8.0, -4.0, 2.0]), torch.tensor([2.0, 0.5, 4.0])
+    moved = [_scores(attempt(density, *each)) for each in ((scale * TESTS + shift, ROWS), (TESTS, scale * ROWS + shift))]
+    return all(agree(found, each) for each in moved) and not isinstance(found, Raised)
 
 
 def _scores(value):
@@ -845,6 +902,11 @@ def then_inverted(version):
 @alteration(DENSITY, "k ignored")
 def then_always_two(version):
     return lambda test, reference, k=2: version(test, reference, 2)
+
+
+@alteration(DENSITY, "k = 1 by default")
+def then_one_by_default(version):
+    return lambda test, reference, k=1: version(test, reference, k)
 
 
 @alteration(DENSITY, "sum over the neighbors")

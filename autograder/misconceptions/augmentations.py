@@ -471,6 +471,16 @@ def augment_not_divided(images):
     return _normalize(random_blur(random_grayscale(color_jitter(random_flip(random_resized_crop(views))))))
 
 
+@misconception("augmentations.augment", "one draw for the batch", ONE_DRAW)
+def augment_once(images):
+    views = torch.as_tensor(images).permute(0, 3, 1, 2).float() / 255
+    n, _, h, w = views.shape
+    views = random_flip(random_resized_crop(views.reshape(1, -1, h, w)))  # one image of many channels
+    views = views.view(n, 3, h, w).transpose(0, 1).reshape(1, 3, -1, w)  # one tall image
+    views = random_grayscale(color_jitter(views)).view(3, n, h, w).transpose(0, 1)
+    return _normalize(random_blur(views.reshape(1, -1, h, w)).view(n, 3, h, w))
+
+
 @misconception("augmentations.augment", "no crop", "Your views show the whole image: the crop is missing.")
 def augment_no_crop(images):
     views = torch.as_tensor(images).permute(0, 3, 1, 2).float() / 255
@@ -518,6 +528,15 @@ def equal_views(images):
 )
 def one_plain_view(images):
     return _normalize(torch.as_tensor(images).permute(0, 3, 1, 2).contiguous().float() / 255), augment(images)
+
+
+@misconception(
+    "augmentations.two_views",
+    "normalized twice",
+    "The views are normalized once more, although `augment` does it already.",
+)
+def normalized_twice_views(images):
+    return _normalize(augment(images)), _normalize(augment(images))
 
 
 @misconception(
@@ -804,7 +823,7 @@ def observe_augment(student):
         mean, std = NORMALIZATIONS[facts["normalized"]]
         facts["noise"] = read(noise, lambda views: _levels(views * std + mean), 4)
         facts["split"] = read(split, lambda views: _sides(views * std + mean), 16)
-        facts["flat"] = read(flat, lambda views: _colors(views * std + mean), 16)
+        facts["flat"] = read(flat, lambda views: _colors(views * std + mean), 32)  # gray for whole batches: one in five
         facts["soft"] = read(measure.stripes(12), lambda views: _softened(views * std + mean), 16)
     return facts
 
@@ -904,8 +923,11 @@ def _pair(images: torch.Tensor, views: torch.Tensor) -> dict:
     view, _, other, _ = views
     plain = (images.permute(0, 3, 1, 2) / 255 - MEAN) / STD
     drawn = [each for each in (views[:2], views[2:]) if (each - plain).abs().max() > ROUNDED]
+    in_place = [_in_place(view), _in_place(other)]
+    black = [_normalization(each[:, :10]).split(":")[0] for each in (views[:2], views[2:])] if all(in_place) else []
     return {
-        "rows in place": [_in_place(view), _in_place(other)],
+        "rows in place": in_place,
+        "normalized": black,
         "not augmented": 2 - len(drawn),
         "second from first": _became({"equal": view[10:], "mirrored": view[10:].flip(-1)})(other[None, 10:]),
         "the same at the next call": any(bool((one - two).abs().max() < 1e-6) for one, two in drawn),

@@ -86,6 +86,50 @@ def standardized(images, dim=1024, seed=0, _right=random_features):
     return (x - x.mean(dim=0)) / (x.std(dim=0) + 1e-6)
 
 
+FITTED = (
+    "The network of this task is random and sees no image before it is used, so that the features of an image depend on"
+    " that image alone. Compare those of an image among others with those of the image by itself."
+)
+
+
+@misconception(FEATURES, "fitted to the images", "The weights are fitted to the images at hand. " + FITTED)
+def fitted(images, dim=1024, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    x = normalize(images).flatten(1)
+    encoder = torch.randn(3072, dim, generator=generator) / 3072**0.5
+    decoder = torch.randn(dim, 3072, generator=generator) / dim**0.5
+    weights = [encoder.requires_grad_(), decoder.requires_grad_()]
+    optimizer = torch.optim.Adam(weights, lr=1e-3)
+    for _ in range(5):
+        optimizer.zero_grad()
+        F.mse_loss(x @ encoder @ decoder, x).backward()
+        optimizer.step()
+    return (x @ encoder).detach()
+
+
+@misconception(
+    FEATURES,
+    "principal components of the images",
+    "The projection is that onto the principal components of the images at hand: fitted, and no more columns than "
+    "there are images. " + FITTED,
+)
+def principal_components(images, dim=1024, seed=0):
+    x = normalize(images).flatten(1)
+    x = x - x.mean(dim=0)
+    return x @ torch.linalg.svd(x, full_matrices=False).Vh[:dim].T
+
+
+@misconception(
+    FEATURES,
+    "principal components, fewer images than features refused",
+    "The projection is that onto the principal components of the images at hand: fitted, and impossible where there "
+    "are fewer images than features. " + FITTED,
+)
+def principal_components_or_none(images, dim=1024, seed=0):
+    x = normalize(images).flatten(1)
+    return x @ torch.pca_lowrank(x, q=dim)[2]
+
+
 @misconception(
     FEATURES,
     "seed not used",
@@ -649,10 +693,14 @@ def observe_features(student):
     features, images = student.laplacian.random_features, _noise(130, 1)
     found = _features(features, images, dim=40, seed=1)
     rows = "missing" if len(found) < 130 else "too many" if len(found) > 130 else "one an image"
+    if found.shape == (130, 40) and (few := _of_few(features, images)) is not None:
+        return {"rows": rows, "39 images": few}  # whatever became of the seed
     facts = {"rows": rows, "columns": list(found.shape[1:]), "seed": _use_of_seed(student)}
     if found.shape != (130, 40) or facts["seed"] in ("not used", "not used for the images"):  # the rest is of other draws
         return facts
     facts["depend on"] = _company(features, images, found)
+    if facts["depend on"] == "the others":
+        return facts | {"seed": "of a start, or none"}
     if facts["depend on"] != "the image":
         return facts
     facts["kind"] = _linearity(features)
@@ -683,6 +731,14 @@ def _use_of_seed(student) -> str:
     return "used" if came["generators_left_alone"] else "set globally"
 
 
+def _of_few(features, images: torch.Tensor) -> str | None:
+    """What 39 images with 40 features give, if that is less than what 40 images give; None if not."""
+    few, enough = (attempt(_features, features, images[:count], dim=40, seed=1) for count in (39, 40))
+    if isinstance(enough, Raised) or enough.shape != (40, 40):
+        return None
+    return "refused" if isinstance(few, Raised) else "39 columns" if few.shape == (39, 39) else None
+
+
 def _company(features, images: torch.Tensor, found: torch.Tensor) -> str:
     """What else than the image its features depend on: the others in the batch, or its place among them."""
     if found.mean(dim=0).abs().max() < 1e-3 and (found.std(dim=0) - 1).abs().max() < 0.02:
@@ -691,8 +747,17 @@ def _company(features, images: torch.Tensor, found: torch.Tensor) -> str:
     for name, rows in (("the others", [2, 1]), ("the place", [129, 128])):
         part = _features(features, images[rows], dim=40, seed=1)
         if part.shape != (2, 40) or not (part - found[rows]).abs().max() <= slack:
-            return f"{name}, blind to contrast" if _is_blind_to_contrast(features) else name
+            if _is_blind_to_contrast(features):
+                return f"{name}, blind to contrast"
+            return f"{name}, column by column" if _scaled_alone(features, images, found) else name
     return "the image"
+
+
+def _scaled_alone(features, images: torch.Tensor, found: torch.Tensor) -> bool:
+    """Whether in other company all that changes is the place and scale of each column."""
+    part, whole = (each - each.mean(dim=0) for each in (_features(features, images[:20], dim=40, seed=1), found[:20]))
+    left = part - whole * (part * whole).sum(dim=0) / whole.square().sum(dim=0)
+    return bool(left.norm() < 1e-3 * part.norm())
 
 
 def _is_blind_to_contrast(features) -> bool:
@@ -802,8 +867,16 @@ def _joined(value, x: torch.Tensor) -> dict | Raised:
     values, distances = w[edges], torch.cdist(x.double(), x.double())[edges]
     if len(values) > 2 and values.std() > 1e-6 * values.abs().mean() and distances.std() > 0:
         r = float(torch.corrcoef(torch.stack([values, distances]))[0, 1])  # averages of ones and zeros have some
+        r = float(values[0].sign()) if _are_averages(values, distances) else r
         facts["weights"] = "as distances" if r > 0.99 else "as negative distances" if r < -0.9999 else "free"
     return {"weights": "free"} | facts
+
+
+def _are_averages(values: torch.Tensor, distances: torch.Tensor) -> bool:
+    """Whether all values are multiples of the distances, halved where only one of two rows has the other as its neighbor."""
+    share = values / distances
+    share = share / share[share.abs().argmax()]
+    return bool(torch.minimum((share - 1).abs(), (share - 0.5).abs()).max() < 1e-3)
 
 
 # Codes. Signs, scales and, within the handout's freedom, the graph are free: which eigenvectors of which problem came?

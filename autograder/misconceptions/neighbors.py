@@ -513,6 +513,18 @@ def any_image(images, neighbors, batch):
 
 @misconception(
     VIEWS,
+    "one partner for the whole batch",
+    "Every image of a batch stands beside one and the same other image. Each image needs a neighbor of its own, from "
+    "its own row of `neighbors`.",
+)
+def one_partner(images, neighbors, batch):
+    images, row = torch.as_tensor(images), torch.as_tensor(neighbors)[batch[0]]
+    partner = row[torch.randint(len(row), (1,))].expand(len(batch))
+    return normalize(images[batch]), normalize(images[partner])
+
+
+@misconception(
+    VIEWS,
     "the same image twice",
     "Both views show the same image: the neighbor does not come into it.",
 )
@@ -540,6 +552,42 @@ def views_not_normalized(images, neighbors, batch, _right=neighbor_views):
 
     with mock.patch.dict(globals(), normalize=lambda images: images.permute(0, 3, 1, 2).float() / 255):
         return _right(images, neighbors, batch)
+
+
+@misconception(
+    VIEWS,
+    "normalized twice",
+    "Mean and standard deviation are taken out twice: `normalize` does all of it, once, from the pixels as they are.",
+)
+def views_normalized_twice(images, neighbors, batch, _right=neighbor_views):
+    mean, std = torch.tensor([0.4914, 0.4822, 0.4465]), torch.tensor([0.247, 0.243, 0.261])
+    first, second = _right(images, neighbors, batch)
+    return tuple((each - mean.view(3, 1, 1)) / std.view(3, 1, 1) for each in (first, second))
+
+
+@misconception(
+    VIEWS,
+    "not divided by 255",
+    "Mean and standard deviation are those of images in [0, 1], and yours still go up to 255 when they are taken out.",
+)
+def views_not_divided(images, neighbors, batch, _right=neighbor_views):
+    from unittest import mock
+
+    mean, std = torch.tensor([0.4914, 0.4822, 0.4465]), torch.tensor([0.247, 0.243, 0.261])
+    with mock.patch.dict(globals(), normalize=lambda images: ((images - mean) / std).permute(0, 3, 1, 2)):
+        return _right(images, neighbors, batch)
+
+
+@misconception(
+    VIEWS,
+    "only the image normalized",
+    "The image is normalized and its neighbor is not: the two views of a pair lie on different scales. "
+    "Print the smallest and the largest value of both.",
+)
+def only_the_image_normalized(images, neighbors, batch):
+    images, neighbors = torch.as_tensor(images), torch.as_tensor(neighbors)
+    partners = neighbors[batch, torch.randint(neighbors.shape[1], (len(batch),))]
+    return normalize(images[batch]), images[partners].permute(0, 3, 1, 2).float() / 255
 
 
 @misconception(
@@ -704,7 +752,12 @@ PICTURES = torch.randint(0, 256, (24, 8, 8, 3), dtype=torch.uint8, generator=_ge
 _others = torch.stack([torch.randperm(23, generator=_generator)[:4] + 1 for _ in range(24)])
 TABLE = (torch.arange(24)[:, None] + _others) % 24  # four other images for each
 BATCH = (torch.arange(10).repeat(2) * 7 % 24)[torch.randperm(20, generator=_generator)]  # ten images, each twice
-SCALED = PICTURES.permute(0, 3, 1, 2) / 255
+PLAIN = ("scaled to [0, 1]", "0 to 255")
+_images, _normalized = PICTURES.permute(0, 3, 1, 2).float(), lookup.normalized(PICTURES)
+_mean, _std = lookup.MEAN.view(3, 1, 1), lookup.STD.view(3, 1, 1)
+TABLES = dict(zip(PLAIN, (_images / 255, _images))) | {
+    "normalized": _normalized, "twice": (_normalized - _mean) / _std, "not divided": (_images - _mean) / _std,
+}  # fmt: skip
 
 
 @observer(VIEWS)
@@ -713,7 +766,10 @@ def observe_views(student):
     if any(len(each) != 2 for each in pairs):
         return {"views": "not two"}
     kinds, images = zip(*[_shown(torch.as_tensor(each)) for pair in pairs for each in pair])
-    facts = {"views": sorted(set(kinds[::2])) + sorted(set(kinds[1::2]))}
+    one, other = (sorted(set(each)) for each in (kinds[::2], kinds[1::2]))
+    if one == ["normalized"] and all(each.startswith(PLAIN) for each in other):
+        other = ["not normalized"]  # in whatever else it is as it was
+    facts = {"views": one + other}
     if any(each is None for each in images):
         return facts | {"random": not agree(pairs[0][0], pairs[1][0])}
     first, second = torch.stack(images[::2]), torch.stack(images[1::2])  # (8, 20)
@@ -729,7 +785,7 @@ def _shown(view: torch.Tensor) -> tuple[str, torch.Tensor | None]:
         layout, view = ", channels last", view.permute(0, 3, 1, 2)
     if view.shape != (20, 3, 8, 8):
         return f"shape {list(view.shape)}", None
-    for name, table in (("normalized", lookup.normalized(PICTURES)), ("scaled to [0, 1]", SCALED)):
+    for name, table in TABLES.items():
         equal = (view[:, None] - table).abs().amax(dim=(2, 3, 4)) < 1e-3  # (20, 24)
         if equal.any(dim=1).all():
             return name + layout, equal.long().argmax(dim=1)
@@ -738,7 +794,8 @@ def _shown(view: torch.Tensor) -> tuple[str, torch.Tensor | None]:
 
 def _whose(shown: torch.Tensor, options: dict[str, torch.Tensor]) -> str:
     found = [name for name, rows in options.items() if (shown[:, :, None] == rows).any(dim=2).all()]
-    return found[0] if found else "other images"
+    alike = bool((shown == shown[:, :1]).all())
+    return found[0] if found else "one image for all" if alike else "other images"
 
 
 def _columns(shown: torch.Tensor, rows: torch.Tensor) -> dict:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from autograder import downstream, expect, limits
-from autograder.checks.public.test_anomaly import check_highest, refuses_one_kind
+from autograder.checks.public.test_anomaly import DENSITIES, REFERENCE, TEST, check_highest, refuses_one_kind
 
 
 @pytest.mark.item("anomaly.rgb_images")
@@ -60,6 +60,14 @@ def test_density_rows(student):
         reference[n // 2] = reference[0]  # and a second time where there are two of them
         options = downstream.power_sums(true_distances(test, reference, k))
         downstream.score_convention(student, test, reference, k, options, rtol=1e-3, atol=2e-2)
+    check_default(student)
+
+
+def check_default(student) -> None:
+    """Without k, two neighbors count: the values worked out by hand for the public check."""
+    options = {name: torch.tensor(values) for name, values in DENSITIES[downstream.DEFAULT_K].items()}
+    # Means over one neighbor or three are off by 2.5 and more in some row.
+    downstream.score_convention(student, TEST, REFERENCE, None, options, rtol=1e-3, atol=1e-2)
 
 
 def true_distances(test: torch.Tensor, reference: torch.Tensor, k: int) -> torch.Tensor:

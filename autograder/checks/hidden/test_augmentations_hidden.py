@@ -235,6 +235,17 @@ def test_views_are_independent(student):
     for view in pair:
         bright = denormalized(view, 12).mean(dim=(1, 2, 3)) > 0.1
         expect.true(torch.equal(bright, white), "row i of both views from image i", "rows in another order")
+        check_black(student, view[~white])
+
+
+def check_black(student, views: torch.Tensor) -> None:
+    """Black stays black, and is normalized once. If `augment` makes something else of it, its own items judge that."""
+    level = float((views * STD + MEAN).mean())
+    if abs(level) > 0.5:  # normalized twice it is -1.9; what a wrong transform makes of black is less
+        own = student.augmentations.augment(torch.zeros(len(views), 32, 32, 3, dtype=torch.uint8))
+        own = float(denormalized(own, len(views)).mean())
+        told = f"{level:.3g} where it is undone"
+        expect.true(abs(level - own) < 0.5, "black images to be 0 once the normalization is undone", told)
 
 
 @pytest.mark.item("augmentations.any_size")
