@@ -829,6 +829,7 @@ def repository(folder: Path) -> Path:
     """A checkout of its own, whose rubric may change."""
     for name in ("assignment", "autograder", "release", "solutions"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "constraints.txt", folder)
     return folder
 
 
