@@ -5,7 +5,8 @@ an observer reads from it. Each known mistake, put into the reference, has been 
 where it alone agrees with the submission on every fact, and the reference does not. Where nothing agrees, the
 mistakes of the functions that it builds on are put in as well, then combinations of two in the same function.
 
-A wrong name is worse than none: whatever is ambiguous stays unnamed.
+A wrong name is worse than none: whatever is ambiguous stays unnamed, and so does what builds on a function with a mistake
+that is not known.
 """
 import ast
 import contextlib
@@ -93,16 +94,24 @@ class Diagnosis:
         if facts is None:
             return ()
         entries = [(entry,) for entry in misconceptions.entries(target)]
-        below = tuple(entry for helper in functions_called(target) for entry in self.of(helper))
+        wrong = [helper for helper in functions_called(target) if self.is_wrong(helper)]
+        if not all(map(self.of, wrong)):  # what is unknown below could look like anything up here
+            return ()
+        below = tuple(entry for helper in wrong for entry in self.of(helper))
         if below:  # known from facts of its own: whatever else is wrong here, is wrong on top of it
             orders = [[below], [(*each, *below) for each in [*entries, *freely(entries, target)]]]
         else:
-            orders = [entries, freely(entries, target), pairs_within(target)]
+            # A function that raises looks like any two mistakes that do not fit together.
+            orders = [entries, freely(entries, target), [] if raises(facts) else pairs_within(target)]
         for candidates in orders:
             found = [each for each in candidates if explain(each, target, facts, samples)]
             if found:
                 return mistakes(found[0]) if len({names(each) for each in found}) == 1 else ()
         return ()
+
+    def is_wrong(self, target: str) -> bool:
+        """Whether a function that is written does not give the right facts."""
+        return target in misconceptions.nameable() and self.facts(target) is not None and not self.finds_right(target)
 
     def finds_right(self, target: str, samples: list[tuple] = ()) -> bool:
         """Whether nothing in the facts about `target` and the samples is wrong."""
@@ -118,6 +127,13 @@ class Diagnosis:
             with contextlib.suppress(NotAttempted):
                 self.asked[target] = observe(Student(self.channel, f"diagnosis/{target}"), target)
         return self.asked[target]
+
+
+def raises(fact) -> bool:
+    """Whether an exception is among the facts."""
+    if isinstance(fact, dict | list | tuple):
+        return any(map(raises, fact.values() if isinstance(fact, dict) else fact))
+    return isinstance(fact, Raised)
 
 
 def freely(entries: list[tuple], target: str) -> list[tuple[Entry, ...]]:

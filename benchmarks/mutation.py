@@ -26,7 +26,7 @@ import signal
 import sys
 import time
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -204,28 +204,36 @@ def judge(mutant: Mutant) -> str:
 
     The checks of other tasks run where those of its own let it pass and no reason says that they may.
     """
+    item, too_slow = last_told("", _try_checks, mutant, not may_survive(mutant))
+    return f"{TIMEOUT} {item}" if too_slow else item
+
+
+def last_told(nothing, work: Callable, *arguments) -> tuple:
+    """What `work`, in a process of its own, told last, and whether it was too slow; `nothing` where it told nothing.
+
+    `work` gets the arguments and a connection, on which it sends pairs: what it tells, and whether it is done.
+    """
     context = multiprocessing.get_context("fork")  # PyTorch is there already
     ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_try_checks, args=(mutant, not may_survive(mutant), theirs), daemon=True)
+    process = context.Process(target=work, args=(*arguments, theirs), daemon=True)
     process.start()
     theirs.close()
-    item, over, waiting = "", False, True
+    last, over, waiting = nothing, False, True
     try:
         while not over and (waiting := ours.poll(WALL_SECONDS)):
-            item, over = ours.recv()
+            last, over = ours.recv()
     except EOFError:  # the process is gone: too slow, or brought down
         process.join()
     finally:
         process.kill()
         process.join()
         ours.close()
-    too_slow = not waiting or process.exitcode == -signal.SIGXCPU
-    return f"{TIMEOUT} {item}" if too_slow else item
+    return last, not waiting or process.exitcode == -signal.SIGXCPU
 
 
 def _try_checks(mutant: Mutant, others: bool, told) -> None:
     """In a process of its own: tells each check before it runs, and at the end the verdict."""
-    _limit_itself()
+    limit_itself()
     shared: dict = {}
     full = rubric.load()
     items = {item.id: full.worker_limits(item) for item in full.items()}
@@ -266,7 +274,7 @@ class Limited:
         return reply
 
 
-def _limit_itself() -> None:
+def limit_itself() -> None:
     """No output, no more memory than the grader gives a submission, and an end of the time. Ctrl-C is for the parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     nowhere = os.open(os.devnull, os.O_WRONLY)

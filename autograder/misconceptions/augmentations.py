@@ -662,6 +662,7 @@ def observe_blur(student):
     points[:, :, 3, 3] = 1.0
     flat = torch.full((ROWS, 3, 5, 5), 0.5)
     return {
+        "brightest with p = 1": _read(points / 2, lambda v: "brighter" if v.max() > 0.6 else "not brighter", lambda: blur(points / 2, p=1.0), 1),
         "blurred with p = 0": _read(points, lambda v: bool(_moved(points)(v).any()), lambda: blur(points, p=0.0), 4),
         "kernels": _read(points, _kernels, lambda: blur(points), BATCHES),  # else one of eight draws is all that is seen
         "flat images": _read(flat, lambda v: "dark at the border" if _moved(flat)(v).any() else "flat", lambda: blur(flat)),
@@ -726,7 +727,9 @@ def _boxes(views: torch.Tensor) -> dict:
         return {"way": "none"}
     if bool((width.std(dim=1) < 0.01).all() and (x.std(dim=1) < 0.01).all()):
         return {"way": way, "drawn": "once for a batch"}
-    aspects = "varied" if (width / height).log().std() > 0.08 else "all the same"  # .17; .03 for rounding
+    aspect = (width / height).log()
+    alike = "square" if aspect.mean().abs() < 0.08 else "all the same"
+    aspects = "varied" if aspect.std() > 0.08 else alike  # .17; .03 for rounding
     area = Near(float((width * height).mean()), 0.12)  # deviations are .2, and small crops are misread by a pixel
     return {"way": way, "area": area, "aspects": aspects, "across": _places(width, x), "down": _places(height, y)}
 

@@ -799,6 +799,7 @@ def observe_map(student):
         "repeated": all(_agree(*each["maps"]) for each in done),
         "generators left alone": all(each["generators_left_alone"] for each in done),
         "linear t-SNE": attempt(_tsne_is_pca, student),
+        "t-SNE of 100 rows": _outcome(attempt(student.evaluation.project_2d, torch.eye(100), method="tsne")),
     }
 
 

@@ -564,7 +564,8 @@ def half_read(x, n_components, n_neighbors):
 @misconception(
     CODES,
     "eigenvalues not sorted",
-    "np.linalg.eig returns its eigenvalues in no order: the first columns are not those of the smallest.",
+    "Your columns are eigenvectors, but in no order of their eigenvalues, and so not those of the smallest. Some solvers, "
+    "np.linalg.eig among them, give them in no order.",
 )
 def unsorted(x, n_components, n_neighbors):
     if n_components >= len(x):

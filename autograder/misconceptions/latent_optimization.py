@@ -150,9 +150,9 @@ def unseeded(images, dim=16, steps=200, seed=0, _right=optimize_latents):
 
 @misconception(
     TARGET,
-    "views not seeded",
-    "The codes are drawn with the seed, the views are not: they come from the global generator, wherever "
-    "that happens to be.",
+    "only the codes seeded",
+    "The codes are drawn with the seed, and something else is not, such as the views: it comes from the global generator, "
+    "wherever that happens to be.",
 )
 def unseeded_views(images, dim=16, steps=200, seed=0):
     images = torch.as_tensor(images)
