@@ -12,6 +12,7 @@ import torch
 
 from autograder.expect import Mismatch, dtype_text, shape_text
 from autograder.forkserver import Crash
+from autograder.report import CODE_HEADING, MARGIN
 from autograder.rubric import Item
 from autograder.staging import RELEASED
 from autograder.student import Call, NotAttempted, StudentError
@@ -204,7 +205,7 @@ def how_to_repeat(call: Call, failed: Call | None = None) -> str:
         lines.append(f"print({expression})")
     text = "\n".join(lines)
     imports = [f"import {m}" + (" as np" if m == "numpy" else "") for m, mark in (("numpy", "np."), ("torch", "torch.")) if mark in text]
-    heading = "Input:" if TOO_LARGE in text else "Input (to paste into Python):"
+    heading = "Input:" if TOO_LARGE in text else CODE_HEADING
     return f"{heading}\n" + indent("\n".join([*imports, text]))
 
 
@@ -265,4 +266,4 @@ def digits(number) -> str:
 
 
 def indent(text: str) -> str:
-    return "\n".join("    " + line for line in text.splitlines())
+    return "\n".join(MARGIN + line for line in text.splitlines())

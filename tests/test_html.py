@@ -2,15 +2,20 @@
 
 import dataclasses
 import json
+import re
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 
 import jsonschema
 import pytest
+import torch
 
-from autograder.report import VERDICTS, ItemResult, Report, TaskResult
+from autograder import messages
+from autograder.report import CODE_HEADING, VERDICTS, ItemResult, Report, TaskResult, split_code
 from autograder.sinks import html
 from autograder.sinks import json as json_sink
+from autograder.student import Call
 
 SCHEMA = Path(html.__file__).parent.parent / "report.schema.json"
 HOSTILE = {
@@ -114,6 +119,21 @@ def test_a_message_is_shown_as_it_was_written():
     message = "Came:     <b> & 'x' :: \"y\"\n    indented"
     page = Page(html.render(make_report(make_item("failed", message=message))))
     assert page.texts["pre"].strip("\n") == message
+
+
+def test_code_to_paste_stands_alone_and_without_margin():
+    call = Call("call", "vicreg.variance_loss", (torch.eye(2),), {"gamma": 2.0})
+    message = f"Expected: 1\nCame:     2\n{messages.how_to_repeat(call)}\nYour code printed:\n    here"
+    page = html.render(make_report(make_item("failed", message=message)))
+    before, code, after = (unescape(each) for each in re.findall(r"<pre[^>]*>\n(.*?)</pre>", page, re.DOTALL))
+    compile(code, "pasted", "exec")
+    assert code.startswith("import torch\nfrom assignment.vicreg import variance_loss\n")
+    assert (before, after) == ("Expected: 1\nCame:     2", "Your code printed:\n    here")
+
+
+@pytest.mark.parametrize("text", ["", "x", f"x\n{CODE_HEADING}", f"    {CODE_HEADING}\n    x"])
+def test_a_message_without_code_is_one_part(text):
+    assert split_code(text) == (text, "", "")
 
 
 def test_the_page_needs_nothing_from_elsewhere():

@@ -9,7 +9,7 @@ from autograder.worker import wire
 
 def test_a_small_call_is_code_to_paste():
     text = messages.how_to_repeat(Call("call", "vicreg.variance_loss", (torch.eye(2),), {"gamma": 2.0}))
-    assert text.startswith("Input (to paste into Python):\n")
+    assert text.startswith("Input (Python code; leave out the margin when you paste it):\n")
     code = "\n".join(line.strip() for line in text.splitlines()[1:])
     compile(code, "pasted", "exec")
     assert "torch.tensor([[1.0, 0.0], [0.0, 1.0]])" in code and "gamma=2.0" in code

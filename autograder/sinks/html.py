@@ -9,7 +9,7 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup, escape
 
-from autograder.report import VERDICTS, Report
+from autograder.report import VERDICTS, Report, split_code
 from autograder.sinks import number, plain, without_log_commands
 from autograder.sinks.console import MARKS
 
@@ -50,7 +50,7 @@ def environment(*folders: Path) -> jinja2.Environment:
     made = jinja2.Environment(
         loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    made.filters.update(inert=inert, points=number, seconds=seconds)
+    made.filters.update(inert=inert, points=number, seconds=seconds, split_code=split_code)
     made.globals.update(style=style, scoreboard=scoreboard, marks=MARKS, meanings=MEANINGS, verdicts=VERDICTS)
     return made
 
