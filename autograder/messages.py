@@ -1,6 +1,6 @@
 """What a student reads about an item: expected, came, the smallest input as code to paste, what the code printed.
 
-A hidden item says only which property does not hold, and where in the student's own file an exception was raised: its
+A hidden item says only which property does not hold, or could not be looked at, and where in the student's own file an exception was raised: its
 inputs and values stay with the grader, and so does the exception's text, into which student code could copy them.
 """
 import ast
@@ -19,6 +19,8 @@ from autograder.student import Call, NotAttempted, StudentError
 
 PRINTABLE = 64  # numbers of an input that are written out
 TOO_LARGE = "too large to print"
+PROPERTY = "This property does not hold: "
+STOPPED = "A call stopped before it could be seen whether this property holds: "
 MAX_PRINTED = 600  # characters of a student's own output
 
 
@@ -35,7 +37,8 @@ def explain(item: Item, error: BaseException, call: Call | None, printed: str = 
 
 
 def explain_hidden(item: Item, error: BaseException, memory_mib: int | None = None) -> str:
-    told = f"This property does not hold: {item.property or item.title}."
+    stopped = isinstance(error, Crash) or getattr(error, "kind", "") in ("exception", "memory")
+    told = f"{STOPPED if stopped else PROPERTY}{item.property or item.title}."
     if isinstance(error, Mismatch) and not error.values:
         return f"{told}\nExpected: {error.expected}\nCame:     {without_values(error.came)}"
     if isinstance(error, StudentError):

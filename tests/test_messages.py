@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from autograder import expect, messages, rubric
+from autograder.forkserver import Crash
 from autograder.student import Call, StudentError
 from autograder.worker import wire
 
@@ -31,7 +32,15 @@ def test_a_hidden_item_says_that_memory_ran_out():
     error = {"kind": "memory", "type": "RuntimeError", "bases": ["RuntimeError"], "frames": frames, "message": "17000 rows"}
     told = messages.explain(item, StudentError(error, Call("call", "neighbors.nearest_neighbors", (), {})), None, memory_mib=2048)
     assert "the code ran out of memory (the limit is 2048 MiB): RuntimeError at assignment/neighbors.py, line 244" in told
-    assert "17000" not in told
+    assert "17000" not in told and told.startswith("A call stopped before it could be seen whether this property holds: ")
+
+
+def test_a_hidden_item_that_was_looked_at_does_not_hold():
+    item = next(each for each in rubric.load().items() if each.id == "neighbors.memory")
+    for error in (expect.Mismatch("1", "2"), StudentError({"kind": "unsendable"}, Call("call", "neighbors.x", (), {}))):
+        assert messages.explain(item, error, None).startswith("This property does not hold: ")
+    told = messages.explain(item, Crash("timeout", "stopped after 10 s: the time limit"), None)
+    assert told.startswith("A call stopped before") and told.endswith("stopped after 10 s: the time limit")
 
 
 def test_a_tensor_that_cannot_be_sent_says_why():
