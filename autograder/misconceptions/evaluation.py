@@ -587,7 +587,8 @@ def retrieve_by_angle(representations, queries, k=5, farthest=False, _right=retr
 @misconception(
     RETRIEVE,
     "dot product instead of ℓ2",
-    "Rows are ranked by their dot product with the query. That prefers long rows, wherever they lie.",
+    "Rows are ranked by their dot product with the query. That prefers long rows in the query's direction, however far "
+    "away they are.",
 )
 def retrieve_by_product(representations, queries, k=5, farthest=False):
     x = torch.as_tensor(representations)
