@@ -13,7 +13,7 @@ import torch
 
 from autograder import messages
 from autograder.report import CODE_HEADING, VERDICTS, ItemResult, Report, TaskResult, split_code
-from autograder.sinks import html
+from autograder.sinks import html, markdown
 from autograder.sinks import json as json_sink
 from autograder.student import Call
 
@@ -90,9 +90,19 @@ def test_all_that_the_report_knows_is_on_the_page():
     text = Page(html.render(report)).texts["body"]
     shown = ("alice", "2 of 4 points", "bubblewrap: no network", "missing files: training.py")
     shown += ("Task 2: The VICReg loss", "known mistake: square root missing")
-    shown += ("Title of failed", "0 of 2", "0.25 s", "public", "hidden")
+    shown += ("Title of failed", "vicreg.failed", "0 of 2", "0.25 s", "public", "hidden")
     assert [each for each in shown if each not in text] == []
     assert text.index("Expected: 1") < text.index("Came:     2") < text.index("Hint: Look there.")
+
+
+def test_another_convention_is_no_mistake():
+    told = [f"This is what comes of {kind} in f, “n”: …" for kind in ("another convention", "a known mistake")]
+    convention, mistake, both = (make_item("failed", message=text, misconception="n") for text in (*told, "\n".join(told)))
+    page = html.render(make_report(convention))
+    assert '<span class="label">another convention: n</span>' in page and "known mistake" not in page.split("<pre")[0]
+    assert "another convention" in markdown.render(make_report(convention)).split("What did not pass")[0]
+    for item in (mistake, both):
+        assert '<span class="label mistake">known mistake: n</span>' in html.render(make_report(item))
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
