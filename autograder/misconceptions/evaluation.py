@@ -652,7 +652,7 @@ def other_queries_hidden(representations, queries, k=5, farthest=False):
 @misconception(
     RETRIEVE,
     "k not used",
-    "Five rows come back, whatever k is.",
+    "Five rows come back, whatever k is. Where does k enter your code?",
 )
 def always_five(representations, queries, k=5, farthest=False, _right=retrieve):
     return _right(representations, queries, 5, farthest)
