@@ -43,6 +43,15 @@ def test_a_hidden_item_that_was_looked_at_does_not_hold():
     assert told.startswith("A call stopped before") and told.endswith("stopped after 10 s: the time limit")
 
 
+def test_a_tuple_of_tensors_is_described_part_by_part():
+    value = (torch.tensor([1, 0, 1]), torch.zeros(4, 7), None)
+    text = expect.describe(value)
+    assert text.startswith("tuple of 3: tensor int64 (3,) [1, 0, 1]; tensor float32 (4, 7) (min 0, ")
+    assert messages.without_values(text) == "a value of type tuple"
+    assert expect.describe([1, 2]) == "list [1, 2]" and expect.describe(()) == "tuple ()"
+    assert messages.without_values(expect.describe([torch.ones(2)])) == "a value of type list"
+
+
 def test_a_tensor_that_cannot_be_sent_says_why():
     came = wire.unpack(wire.pack(torch.ones(3, device="meta")))
     with pytest.raises(expect.Mismatch, match=r"Tensor \(torch.float32, on the device meta\)"):
