@@ -1,9 +1,11 @@
 """What a failure says of the call that failed."""
+from pathlib import Path
+
 import pytest
 import torch
 
 from autograder import expect, messages, rubric
-from autograder.forkserver import Crash
+from autograder.forkserver import Crash, ForkServer
 from autograder.student import Call, StudentError
 from autograder.worker import wire
 
@@ -50,6 +52,19 @@ def test_a_tuple_of_tensors_is_described_part_by_part():
     assert messages.without_values(text) == "a value of type tuple"
     assert expect.describe([1, 2]) == "list [1, 2]" and expect.describe(()) == "tuple ()"
     assert messages.without_values(expect.describe([torch.ones(2)])) == "a value of type list"
+
+
+@pytest.mark.parametrize(
+    "printed, shown",
+    [
+        ("/code/assignment/vicreg.py:3: UserWarning: x", "assignment/vicreg.py:3: UserWarning: x"),
+        ("'/staged/assignment/vicreg.py' at 0x7f12", "'assignment/vicreg.py' at 0x…"),
+        ("a/code/b file:///code/x", "a/code/b file:///code/x"),
+    ],
+)
+def test_what_is_printed_names_files_as_tracebacks_do(printed, shown):
+    server = ForkServer(Path("/staged"), None)
+    assert server.neutral(printed) == shown
 
 
 def test_a_tensor_that_cannot_be_sent_says_why():
