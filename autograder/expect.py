@@ -11,6 +11,8 @@ import torch
 from autograder.worker.wire import Sparse, Unsupported
 
 SHOWN = 24  # a tensor of more entries is summarized
+PARTS = 4  # a tuple or list of more is not described part by part
+ARRAYS = (torch.Tensor, np.ndarray, Sparse)
 BRIEF = reprlib.Repr()  # looks at no more of a container than is shown
 BRIEF.maxlist = BRIEF.maxtuple = BRIEF.maxdict = BRIEF.maxstring = BRIEF.maxother = BRIEF.maxlong = 80
 
@@ -101,7 +103,14 @@ def as_tensor(value, what: str) -> torch.Tensor:
 
 
 def describe(value) -> str:
-    """Type first, then shape and dtype, in words."""
+    """Type first, then shape and dtype, in words; part by part where a short tuple or list holds tensors."""
+    if isinstance(value, (tuple, list)) and len(value) <= PARTS and any(isinstance(each, ARRAYS) for each in value):
+        return f"{type(value).__name__} of {len(value)}: {'; '.join(describe_part(each) for each in value)}"
+    return describe_part(value)
+
+
+def describe_part(value) -> str:
+    """The same of a value that is not taken apart: what is nested deeper is only abbreviated."""
     if value is None:
         return "None (is a `return` missing?)"
     if isinstance(value, Unsupported):

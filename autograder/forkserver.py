@@ -176,6 +176,7 @@ class ForkServer:
         """Text of a worker without what differs from run to run: where its files lie, and addresses of objects."""
         for path, name in ((str(self.code), "/code"), (self.scratch, "/tmp"), ("/scratch", "/tmp")):
             text = text.replace(path, name) if path else text
+        text = re.sub(r"(?<![\w./-])/code/", "", text)  # files are named as in tracebacks: assignment/vicreg.py
         return re.sub(r"\bat 0x[0-9a-f]+", "at 0x…", text)
 
     def restart(self) -> None:

@@ -1,6 +1,6 @@
 """What a student reads about an item: expected, came, the smallest input as code to paste, what the code printed.
 
-A hidden item says only which property does not hold, and where in the student's own file an exception was raised: its
+A hidden item says only which property does not hold, or could not be looked at, and where in the student's own file an exception was raised: its
 inputs and values stay with the grader, and so does the exception's text, into which student code could copy them.
 """
 import ast
@@ -12,12 +12,15 @@ import torch
 
 from autograder.expect import Mismatch, dtype_text, shape_text
 from autograder.forkserver import Crash
+from autograder.report import CODE_HEADING, MARGIN
 from autograder.rubric import Item
 from autograder.staging import RELEASED
 from autograder.student import Call, NotAttempted, StudentError
 
 PRINTABLE = 64  # numbers of an input that are written out
 TOO_LARGE = "too large to print"
+PROPERTY = "This property does not hold: "
+STOPPED = "A call stopped before it could be seen whether this property holds: "
 MAX_PRINTED = 600  # characters of a student's own output
 
 
@@ -34,7 +37,8 @@ def explain(item: Item, error: BaseException, call: Call | None, printed: str = 
 
 
 def explain_hidden(item: Item, error: BaseException, memory_mib: int | None = None) -> str:
-    told = f"This property does not hold: {item.property or item.title}."
+    stopped = isinstance(error, Crash) or getattr(error, "kind", "") in ("exception", "memory")
+    told = f"{STOPPED if stopped else PROPERTY}{item.property or item.title}."
     if isinstance(error, Mismatch) and not error.values:
         return f"{told}\nExpected: {error.expected}\nCame:     {without_values(error.came)}"
     if isinstance(error, StudentError):
@@ -204,7 +208,7 @@ def how_to_repeat(call: Call, failed: Call | None = None) -> str:
         lines.append(f"print({expression})")
     text = "\n".join(lines)
     imports = [f"import {m}" + (" as np" if m == "numpy" else "") for m, mark in (("numpy", "np."), ("torch", "torch.")) if mark in text]
-    heading = "Input:" if TOO_LARGE in text else "Input (to paste into Python):"
+    heading = "Input:" if TOO_LARGE in text else CODE_HEADING
     return f"{heading}\n" + indent("\n".join([*imports, text]))
 
 
@@ -265,4 +269,4 @@ def digits(number) -> str:
 
 
 def indent(text: str) -> str:
-    return "\n".join("    " + line for line in text.splitlines())
+    return "\n".join(MARGIN + line for line in text.splitlines())

@@ -11,7 +11,7 @@ import pytest
 from autograder import interrupts, messages
 from autograder.expect import Mismatch
 from autograder.forkserver import Crash, ForkServer, ServerGone, Worker
-from autograder.report import ItemResult, clean
+from autograder.report import COMES_OF, CONVENTION, MISTAKE, ItemResult, clean
 from autograder.rubric import Item, Rubric, RubricError, match_checks
 from autograder.student import NotAttempted, Student, StudentError, reference
 from autograder.tasks import task_of
@@ -274,8 +274,8 @@ def id_of(node) -> str:
 
 def told(entry) -> str:
     """What a student reads about a known mistake."""
-    kind = "another convention" if entry.convention else "a known mistake"
-    return f"This is what comes of {kind} in {entry.target.partition('.')[2]}, “{entry.name}”: {entry.told}"
+    kind = CONVENTION if entry.convention else MISTAKE
+    return f"{COMES_OF} {kind} in {entry.target.partition('.')[2]}, “{entry.name}”: {entry.told}"
 
 
 def unwrap(error: BaseException | None) -> BaseException | None:

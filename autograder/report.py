@@ -7,6 +7,10 @@ from pathlib import Path
 
 VERDICTS = ("passed", "failed", "crashed", "not_attempted", "blocked", "grader_fault")
 MAX_TEXT = 6000  # characters of one message
+CODE_HEADING = "Input (Python code; leave out the margin when you paste it):"
+COMES_OF = "This is what comes of"  # how a message tells of a known mistake, or of a convention that is as right as ours
+MISTAKE, CONVENTION = "a known mistake", "another convention"
+MARGIN = "    "  # before each line of code in a message
 
 
 @dataclasses.dataclass
@@ -92,6 +96,27 @@ def clean(text: str, limit: int = MAX_TEXT) -> str:
 def visible(match: re.Match) -> str:
     code = ord(match.group())
     return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+
+
+def split_code(message: str) -> tuple[str, str, str]:
+    """What stands before the code to paste, the code without its margin, and what stands after it.
+
+    Only a heading at the start of a line counts, and only the first: what a student's code prints has a margin itself.
+    """
+    before, heading, rest = f"\n{message}".partition(f"\n{CODE_HEADING}\n")
+    if not heading:
+        return message, "", ""
+    lines = rest.split("\n")
+    count = next((i for i, line in enumerate(lines) if not line.startswith(MARGIN)), len(lines))
+    code = "\n".join(line.removeprefix(MARGIN) for line in lines[:count])
+    return before.removeprefix("\n"), code, "\n".join(lines[count:])
+
+
+def kind_of_misconception(item: ItemResult) -> str:
+    """CONVENTION where conventions alone were recognized in an item that has a `misconception`, else MISTAKE."""
+    told = [line for line in item.message.split("\n") if line.startswith(COMES_OF)]
+    only = told and all(line.startswith(f"{COMES_OF} {CONVENTION} in ") for line in told)
+    return CONVENTION if only else MISTAKE
 
 
 def write_atomically(path: Path, text: str) -> None:

@@ -16,7 +16,8 @@ from autograder.report import ItemResult, Report, clean
 from autograder.rubric import Item, Rubric, Task
 
 SCHEMA = Path(__file__).with_name("report.schema.json")
-PROPERTY = "This property does not hold: "  # how messages.py begins to tell of a hidden item
+# How messages.py begins to tell of a hidden item. Its own module imports PyTorch.
+PROPERTIES = ("This property does not hold: ", "A call stopped before it could be seen whether this property holds: ")
 
 
 class Unusable(Exception):
@@ -181,9 +182,9 @@ def reworded(result: ItemResult, item: Item, titles: dict[str, str]) -> str:
     """The message with the item's own property, and the titles of items that it points to, as they read now."""
     message = re.sub("“(.*?)”", lambda match: f"“{titles.get(match[1], match[1])}”", result.message)
     lines = message.split("\n")
-    stated = [number for number, line in enumerate(lines) if line.startswith(PROPERTY)]
-    if item.visibility == "hidden" and stated:
-        lines[stated[0]] = f"{PROPERTY}{item.property or item.title}."
+    stated = ((number, words) for number, line in enumerate(lines) for words in PROPERTIES if line.startswith(words))
+    if item.visibility == "hidden" and (first := next(stated, None)):
+        lines[first[0]] = f"{first[1]}{item.property or item.title}."
     return clean("\n".join(lines))
 
 

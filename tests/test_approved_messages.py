@@ -20,7 +20,7 @@ from rich.console import Console
 from autograder import grading, rubric, sandbox
 from autograder.misconceptions import Entry, entries
 from autograder.misconceptions.mutants import SOLUTIONS, override_source
-from autograder.report import Report
+from autograder.report import CODE_HEADING, Report
 from autograder.sinks import console, html
 from autograder.tasks import task_of
 
@@ -72,7 +72,8 @@ def test_what_a_student_reads_is_what_was_approved(entry):
     assert shown(report) == (APPROVED / file_name(entry)).read_text(encoding="utf-8")
     page = on_the_page(report)
     for item in report.items():
-        for text in (*item.message.splitlines(), item.hint, item.misconception or ""):
+        message = item.message.replace(CODE_HEADING, "Input (to paste into Python):")  # where the page has no margin
+        for text in (*message.splitlines(), item.hint, item.misconception or ""):
             assert " ".join(text.split()) in page
 
 

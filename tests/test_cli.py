@@ -88,7 +88,7 @@ def test_the_pasteable_input_runs_as_printed(tmp_path):
         file.write("\n\ndef invariance_loss(z_a, z_b):\n    return (z_a - z_b).abs().mean()\n")
     text = autograder("check", "vicreg", "--json", cwd=tmp_path).stdout
     messages = [item["message"] for task in json.loads(text)["tasks"] for item in task["items"]]
-    snippets = [re.search(r"Input \(to paste into Python\):\n((?:    .*\n?)+)", each) for each in messages]
+    snippets = [re.search(r"Input \(Python code; .*\):\n((?:    .*\n?)+)", each) for each in messages]
     codes = [re.sub(r"^    ", "", match.group(1), flags=re.M) for match in snippets if match]
     assert codes
     for code in codes:

@@ -2,15 +2,20 @@
 
 import dataclasses
 import json
+import re
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 
 import jsonschema
 import pytest
+import torch
 
-from autograder.report import VERDICTS, ItemResult, Report, TaskResult
-from autograder.sinks import html
+from autograder import messages
+from autograder.report import CODE_HEADING, VERDICTS, ItemResult, Report, TaskResult, split_code
+from autograder.sinks import html, markdown
 from autograder.sinks import json as json_sink
+from autograder.student import Call
 
 SCHEMA = Path(html.__file__).parent.parent / "report.schema.json"
 HOSTILE = {
@@ -85,9 +90,19 @@ def test_all_that_the_report_knows_is_on_the_page():
     text = Page(html.render(report)).texts["body"]
     shown = ("alice", "2 of 4 points", "bubblewrap: no network", "missing files: training.py")
     shown += ("Task 2: The VICReg loss", "known mistake: square root missing")
-    shown += ("Title of failed", "0 of 2", "0.25 s", "public", "hidden")
+    shown += ("Title of failed", "vicreg.failed", "0 of 2", "0.25 s", "public", "hidden")
     assert [each for each in shown if each not in text] == []
     assert text.index("Expected: 1") < text.index("Came:     2") < text.index("Hint: Look there.")
+
+
+def test_another_convention_is_no_mistake():
+    told = [f"This is what comes of {kind} in f, “n”: …" for kind in ("another convention", "a known mistake")]
+    convention, mistake, both = (make_item("failed", message=text, misconception="n") for text in (*told, "\n".join(told)))
+    page = html.render(make_report(convention))
+    assert '<span class="label">another convention: n</span>' in page and "known mistake" not in page.split("<pre")[0]
+    assert "another convention" in markdown.render(make_report(convention)).split("What did not pass")[0]
+    for item in (mistake, both):
+        assert '<span class="label mistake">known mistake: n</span>' in html.render(make_report(item))
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
@@ -114,6 +129,21 @@ def test_a_message_is_shown_as_it_was_written():
     message = "Came:     <b> & 'x' :: \"y\"\n    indented"
     page = Page(html.render(make_report(make_item("failed", message=message))))
     assert page.texts["pre"].strip("\n") == message
+
+
+def test_code_to_paste_stands_alone_and_without_margin():
+    call = Call("call", "vicreg.variance_loss", (torch.eye(2),), {"gamma": 2.0})
+    message = f"Expected: 1\nCame:     2\n{messages.how_to_repeat(call)}\nYour code printed:\n    here"
+    page = html.render(make_report(make_item("failed", message=message)))
+    before, code, after = (unescape(each) for each in re.findall(r"<pre[^>]*>\n(.*?)</pre>", page, re.DOTALL))
+    compile(code, "pasted", "exec")
+    assert code.startswith("import torch\nfrom assignment.vicreg import variance_loss\n")
+    assert (before, after) == ("Expected: 1\nCame:     2", "Your code printed:\n    here")
+
+
+@pytest.mark.parametrize("text", ["", "x", f"x\n{CODE_HEADING}", f"    {CODE_HEADING}\n    x"])
+def test_a_message_without_code_is_one_part(text):
+    assert split_code(text) == (text, "", "")
 
 
 def test_the_page_needs_nothing_from_elsewhere():

@@ -15,7 +15,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from autograder import lock, receipt, report, reuse, rubric, sandbox
+from autograder import lock, messages, receipt, report, reuse, rubric, sandbox
 from autograder.report import ItemResult, Report
 from autograder.sinks import lms_csv
 
@@ -257,9 +257,10 @@ def test_words_are_renewed_where_a_message_quotes_them():
     stored = Report("s", 0, 0, "none", [], [task])
     renewed = reuse.renewed(blocked, hidden, stored, full)
     assert renewed.message == f"Not run: it builds on “{above.title}”, which has not passed yet."
-    failed = dataclasses.replace(blocked, verdict="failed", message="This property does not hold: old.\nCame:     x")
-    renewed = reuse.renewed(failed, hidden, stored, full)
-    assert renewed.message == f"This property does not hold: {hidden.property or hidden.title}.\nCame:     x"
+    for words in (messages.PROPERTY, messages.STOPPED):
+        failed = dataclasses.replace(blocked, verdict="failed", message=f"{words}old.\nCame:     x")
+        renewed = reuse.renewed(failed, hidden, stored, full)
+        assert renewed.message == f"{words}{hidden.property or hidden.title}.\nCame:     x"
     assert renewed.title == hidden.title and renewed.hint == hidden.hint
 
 

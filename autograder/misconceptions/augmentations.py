@@ -464,7 +464,7 @@ def augment_integer_division(images):
 @misconception(
     "augmentations.augment",
     "not divided by 255",
-    "The transforms expect images in [0, 1], and yours go up to 255.",
+    "The transforms expect images in [0, 1], and yours go up to 255: what is then cut to [0, 1] is all white.",
 )
 def augment_not_divided(images):
     views = torch.as_tensor(images).permute(0, 3, 1, 2).float()

@@ -423,7 +423,8 @@ def squared(x, labels):
 @misconception(
     SCORE,
     "cosine distances",
-    "The distances are those of directions (cosine). The silhouette here is one of ℓ2 distances.",
+    "The distances are those of directions (cosine), which do not see how far out a row lies. The silhouette here is one "
+    "of ℓ2 distances.",
 )
 def cosine(x, labels):
     from sklearn.metrics import silhouette_score

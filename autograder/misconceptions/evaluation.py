@@ -587,7 +587,8 @@ def retrieve_by_angle(representations, queries, k=5, farthest=False, _right=retr
 @misconception(
     RETRIEVE,
     "dot product instead of ℓ2",
-    "Rows are ranked by their dot product with the query. That prefers long rows, wherever they lie.",
+    "Rows are ranked by their dot product with the query. That prefers long rows in the query's direction, however far "
+    "away they are.",
 )
 def retrieve_by_product(representations, queries, k=5, farthest=False):
     x = torch.as_tensor(representations)
@@ -651,7 +652,7 @@ def other_queries_hidden(representations, queries, k=5, farthest=False):
 @misconception(
     RETRIEVE,
     "k not used",
-    "Five rows come back, whatever k is.",
+    "Five rows come back, whatever k is. Where does k enter your code?",
 )
 def always_five(representations, queries, k=5, farthest=False, _right=retrieve):
     return _right(representations, queries, 5, farthest)

@@ -268,7 +268,7 @@ def reshaped(images, dim=1024, seed=0, _right=random_features):
 @misconception(
     FEATURES,
     "dim not used",
-    "There are 1024 features, whatever the argument dim says.",
+    "There are 1024 features, whatever the argument dim says. Where does dim enter your network?",
 )
 def dim_unused(images, dim=1024, seed=0, _right=random_features):
     return _right(images, 1024, seed)

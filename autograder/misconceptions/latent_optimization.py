@@ -188,8 +188,8 @@ def global_seed(images, dim=16, steps=200, seed=0, _right=optimize_latents):
 @misconception(
     TARGET,
     "NumPy's global seed set",
-    "np.random.seed is called inside the function: all later draws of the program repeat. Use "
-    "np.random.default_rng(seed).",
+    "np.random.seed is called inside the function: all later draws of the program repeat. Whose draws change when you "
+    "set it, and where could draws of your own come from?",
 )
 def numpy_seed(images, dim=16, steps=200, seed=0, _right=optimize_latents):
     np.random.seed(seed)

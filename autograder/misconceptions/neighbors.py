@@ -142,7 +142,8 @@ def cosine(queries, bank, k, exclude_self=False, _right=nearest_neighbors):
 @misconception(
     SEARCH,
     "dot product instead of ℓ2",
-    "Rows are ranked by their dot product with the query. That prefers long rows, wherever they lie.",
+    "Rows are ranked by their dot product with the query. That prefers long rows in the query's direction, however far "
+    "away they are.",
 )
 def dot_product(queries, bank, k, exclude_self=False):
     queries, bank = torch.as_tensor(queries), torch.as_tensor(bank)

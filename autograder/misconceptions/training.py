@@ -159,7 +159,7 @@ def weighted_terms(
 @misconception(
     STEP,
     "total only",
-    "Only the total comes back. The report needs all four terms: return what vicreg_loss returns.",
+    "Only the total comes back. The report needs all four terms. What does vicreg_loss give you, and what of it gets lost?",
 )
 def only_total(encoder, projector, optimizer, view_a, view_b, **weights):
     optimizer.zero_grad()

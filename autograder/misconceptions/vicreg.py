@@ -202,8 +202,8 @@ def of_everything(z, gamma=1.0, eps=1e-4):
 @misconception(
     "vicreg.variance_loss",
     "no hinge",
-    "Columns that spread more than γ lower your loss below 0. Above γ a column should cost nothing and earn nothing: look "
-    "at max(0, ·).",
+    "A column that spreads more than γ enters your sum as a negative number, and hides others that spread too little. "
+    "Above γ a column should cost nothing and earn nothing: look at max(0, ·).",
 )
 def no_hinge(z, gamma=1.0, eps=1e-4):
     return (gamma - torch.sqrt(z.var(dim=0) + eps)).mean()

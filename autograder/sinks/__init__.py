@@ -10,7 +10,7 @@ import math
 import pkgutil
 from types import ModuleType
 
-from autograder.report import MAX_TEXT, Report, clean
+from autograder.report import MAX_TEXT, ItemResult, Report, clean, kind_of_misconception
 
 # What CI services take for a command when they meet it in a log, into which someone may well print a file of ours.
 LOG_COMMANDS = ("::", "##[", "##vso[", "##teamcity[")
@@ -53,6 +53,11 @@ def without_log_commands(text: str, escape) -> str:
     for command in LOG_COMMANDS:
         text = text.replace(command, "".join(escape(each) for each in command[:2]) + command[2:])
     return text
+
+
+def misconception_label(item: ItemResult) -> str:
+    """What a known mistake in an item is called, or a convention that is as right as ours."""
+    return f"{kind_of_misconception(item).removeprefix('a ')}: {item.misconception}"
 
 
 def verdicts_in_words(report: Report) -> str:

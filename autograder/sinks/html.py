@@ -9,8 +9,8 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup, escape
 
-from autograder.report import VERDICTS, Report
-from autograder.sinks import number, plain, without_log_commands
+from autograder.report import CONVENTION, VERDICTS, Report, kind_of_misconception, split_code
+from autograder.sinks import misconception_label, number, plain, without_log_commands
 from autograder.sinks.console import MARKS
 
 FILE = "report.html"
@@ -50,7 +50,8 @@ def environment(*folders: Path) -> jinja2.Environment:
     made = jinja2.Environment(
         loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    made.filters.update(inert=inert, points=number, seconds=seconds)
+    made.filters.update(inert=inert, points=number, seconds=seconds, split_code=split_code, label=misconception_label)
+    made.tests.update(convention=lambda item: kind_of_misconception(item) == CONVENTION)
     made.globals.update(style=style, scoreboard=scoreboard, marks=MARKS, meanings=MEANINGS, verdicts=VERDICTS)
     return made
 

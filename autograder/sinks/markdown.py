@@ -7,7 +7,7 @@ A summary may have 1 MiB; explanations that no longer fit are counted instead, a
 import re
 
 from autograder.report import ItemResult, Report, TaskResult
-from autograder.sinks import number, one_line, plain, verdicts_in_words, without_log_commands
+from autograder.sinks import misconception_label, number, one_line, plain, verdicts_in_words, without_log_commands
 from autograder.sinks.console import MARKS
 
 FILE = "summary.md"
@@ -53,7 +53,7 @@ def items(task: TaskResult) -> str:
 
 def row(item: ItemResult) -> str:
     mark, word, _ = MARKS[item.verdict]
-    mistake = f"<br>known mistake: {escaped(item.misconception)}" if item.misconception else ""
+    mistake = f"<br>{escaped(misconception_label(item))}" if item.misconception else ""
     points = f"{number(item.points)} | {number(item.max_points)}"
     return f"| {mark} {word} | {escaped(item.title)}{mistake} | {points} | {item.visibility} |"
 

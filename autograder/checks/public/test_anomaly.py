@@ -97,7 +97,10 @@ def check_highest(student, given, n: int | None) -> None:
     valid = bool(((found >= 0) & (found < len(scores))).all()) and len(set(found.tolist())) == count
     expect.true(valid, f"{what} to be {count} different indices, 0 to {len(scores) - 1}", f"{found.tolist()}")
     wanted, came = (each.sort().values.tolist() for each in (scores.topk(count).values, scores[found]))
-    expect.true(wanted == came, f"{what} to be where the {count} highest scores are", f"indices {found.tolist()}")
+    highest = scores.sort(descending=True, stable=True).indices[:count].tolist()
+    phrase = f"{what} to be {'the index of the highest score' if count == 1 else f'the indices of the {count} highest scores'}"
+    order = " in any order" if count > 1 else ""
+    expect.true(wanted == came, f"{phrase}, {highest}{order}", f"indices {found.tolist()}")
 
 
 @pytest.mark.item("anomaly.most_anomalous")

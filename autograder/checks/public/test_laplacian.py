@@ -158,9 +158,10 @@ def check_neighbors(w, wanted, spare, own, what: str) -> None:
     absent = ((wanted > 0) & (w <= 0)).nonzero()
     if len(absent):
         i, j = absent[0].tolist()
+        nearest = wanted[i].nonzero().flatten().tolist()
         raise expect.Mismatch(
-            f"{what} to join row {i} to its nearest rows, {wanted[i].nonzero().flatten().tolist()}",
-            f"no entry at [{i}, {j}]; row {i} is joined to {(w[i] > 0).nonzero().flatten().tolist()}",
+            f"positive entries in {what} that join row {i} to its nearest rows, {nearest}",
+            f"{expect.number(w[i, j])} at [{i}, {j}]; {positive_in(w[i], i)}",
         )
     # One neighbor more than asked for is let pass.
     strange = ((spare + spare.T == 0) & (w != 0)).fill_diagonal_(False).nonzero()
@@ -168,6 +169,12 @@ def check_neighbors(w, wanted, spare, own, what: str) -> None:
         i, j = strange[0].tolist()
         wanted = f"{what} to join only rows of which one is among the nearest of the other"
         raise expect.Mismatch(wanted, f"{expect.number(w[i, j])} at [{i}, {j}]")
+
+
+def positive_in(row, i: int) -> str:
+    """Where a row of W has positive entries, in words."""
+    columns = (row > 0).nonzero().flatten().tolist()
+    return f"row {i} has positive entries at {columns}" if columns else f"row {i} has no positive entry"
 
 
 def check_weights(w, distances, wanted, what: str) -> None:

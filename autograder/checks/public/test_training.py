@@ -79,8 +79,10 @@ def test_evaluate_views(student):
         sum(len(a) for a, _ in inputs) == 12, "two views of each of the 12 images", f"{len(inputs)} batches"
     )
     check_pairs(inputs, came["made"])
+    called = "the projector to be called: the loss compares embeddings"
+    expect.true(len(came["projector"]) > 0, called, "no pass through the projector")
     one = "the embeddings of 12 images, from the projector, to be one batch (batch_size is 256)"
-    expect.true(len(outputs) == 1, one, f"{len(outputs) or 'no'} batches for the projector")
+    expect.true(len(outputs) == 1, one, f"{len(outputs)} batches for the projector")
     expected = replay.loss(student, *outputs[0])
     found = replay.terms(came["terms"], "evaluate_loss(...)")
     replay.close_terms(found, expected, "evaluate_loss(...)", "vicreg_loss of the embeddings of both views")

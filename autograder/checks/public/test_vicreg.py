@@ -102,16 +102,20 @@ def test_convention(student):
     expect.true(found == "ours", "the squared differences averaged over the d columns (the handout's convention)",
                 "their sum over the columns: the convention of the paper's equation 5, d times ours")  # fmt: skip
     found = measure.one_of(student.vicreg.variance_loss(SPREADS), SPREAD_LOSS, **CLOSE, what="variance_loss(z)")
-    check_not_halved(found, "variance_loss")
+    ours, biased = SPREAD_LOSS["unbiased"], SPREAD_LOSS["biased"]
+    expect.true(
+        "halved" not in found,
+        f"variance_loss(z), the term of one branch, to be {expect.number(ours)} ({expect.number(biased)} with the "
+        "biased variance; vicreg_loss adds the two branches)",
+        f"{expect.number(SPREAD_LOSS[found])}, half of that: the convention of the paper's published code",
+    )
     found = measure.one_of(student.vicreg.covariance_loss(CORRELATED), COVARIANCE, **CLOSE, what="covariance_loss(z)")
     expect.true(found == "ours", "covariances divided by |B| − 1 (equation 3)", "covariances divided by |B|")
     terms = terms_of(student.vicreg.vicreg_loss(VIEW_A, VIEW_B, inv_weight=0.0, cov_weight=0.0))
     options = variance_options(*(25 * each for each in VIEWS_VARIANCE))
-    check_not_halved(measure.one_of(terms["total"], options, **CLOSE, what="`total`"), "vicreg_loss")
-
-
-def check_not_halved(name: str, function: str) -> None:
-    expect.true("halved" not in name, f"{function}: the variance terms of both branches added (the handout's convention)",
+    found = measure.one_of(terms["total"], options, **CLOSE, what="`total`")
+    expect.true("halved" not in found,
+                "vicreg_loss: the variance terms of both branches added (the handout's convention)",
                 "half of that: the convention of the paper's published code")  # fmt: skip
 
 
