@@ -160,3 +160,18 @@ def dtype_text(dtype: torch.dtype) -> str:
 
 def fits(found, wanted) -> bool:
     return len(found) == len(wanted) and all(w is None or int(f) == w for f, w in zip(found, wanted))
+
+
+class value_error:
+    """The call inside has to raise ValueError."""
+
+    def __init__(self, call: str):
+        self.call = call
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, _) -> bool:
+        if kind is None:
+            raise Mismatch(f"{self.call} to raise ValueError", "no exception")
+        return issubclass(kind, ValueError)

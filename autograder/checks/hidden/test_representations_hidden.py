@@ -5,7 +5,7 @@ import torch
 
 from autograder import expect, limits, measure
 from autograder.checks.hidden import thresholds
-from autograder.checks.public.test_representations import NETWORK, check_pca, clusters, expect_value_error
+from autograder.checks.public.test_representations import NETWORK, check_pca, clusters
 from autograder.worker import networks
 
 MEAN, STD = torch.tensor([0.4914, 0.4822, 0.4465]), torch.tensor([0.247, 0.243, 0.261])
@@ -72,7 +72,7 @@ def test_maps(student):
             expect.tensor(each, (n, 2), what="project_2d(...)")
         expect.close(again, first, rtol=1e-3, atol=1e-3, what="a second map with the same seed")
     check_not_linear(student)
-    with expect_value_error("project_2d(x, method='lda')"):
+    with expect.value_error("project_2d(x, method='lda')"):
         student.evaluation.project_2d(x, method="lda")
 
 

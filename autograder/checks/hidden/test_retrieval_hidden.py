@@ -5,7 +5,6 @@ import torch
 
 from autograder import expect, lookup
 from autograder.checks.hidden import digits
-from autograder.checks.public.test_representations import expect_value_error
 
 
 @pytest.mark.item("retrieval.sizes")
@@ -29,7 +28,7 @@ def test_sizes(student):
             found = student.evaluation.retrieve(x, queries, k=k, farthest=farthest)
             found = lookup.indices(found, (count, k), rows, what=what)
             lookup.nearest(found, distances, what=what, farthest=farthest)
-    with expect_value_error("retrieve(representations, queries, k=30) on 30 rows"):
+    with expect.value_error("retrieve(representations, queries, k=30) on 30 rows"):
         student.evaluation.retrieve(torch.arange(90.0).view(30, 3), torch.tensor([4]), k=30)
 
 

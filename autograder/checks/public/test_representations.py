@@ -98,7 +98,7 @@ def test_map(student):
             expect.tensor(each, (len(points), 2), what=f"the {method} map")
         # The same code on the same numbers; threads may sum in another order.
         expect.close(again, first, rtol=1e-3, atol=1e-3, what=f"a second {method} map with the same seed")
-    with expect_value_error("project_2d(x, method='mds')"):
+    with expect.value_error("project_2d(x, method='mds')"):
         student.evaluation.project_2d(x, method="mds")
 
 
@@ -112,21 +112,6 @@ def check_pca(found: torch.Tensor, x: torch.Tensor) -> None:
         # float32 gives 1 - 1e-6; the columns in the wrong order 0, coordinates that are not turned about .9.
         what = f"column {column} to be the {name} principal component (correlation 1 or -1)"
         expect.true(cosine > 0.999, what, f"a correlation of {expect.number(cosine)}")
-
-
-class expect_value_error:
-    """The call inside has to raise ValueError."""
-
-    def __init__(self, call: str):
-        self.call = call
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, error, _) -> bool:
-        if kind is None:
-            raise Mismatch(f"{self.call} to raise ValueError", "no exception")
-        return issubclass(kind, ValueError)
 
 
 def labels_of(value, count: int, known: tuple, what: str = "linear_probe(...)") -> torch.Tensor:
