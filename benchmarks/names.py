@@ -154,7 +154,7 @@ def verdict(mutant: Mutant, names: list[str]) -> str:
     """What the names of one mutant are together: "silent", "right", "wrong" where one is, or "not judged" where one is not."""
     if not names:
         return "silent"
-    found = [judgments().get((*mutant.key, name)) for name in names]
+    found = [judgments().get((*mutant.key, name)) for name in names if name != TOO_SLOW]
     if None in found:
         return "not judged"
     return "right" if all(each.right for each in found) else "wrong"
@@ -177,7 +177,7 @@ def table(rows: dict[str, dict[str, int]]) -> str:
 
 def open_names(outcomes: dict[str, list[str]], module: str) -> list[tuple[Mutant, str]]:
     """The mutants with each name that is not judged yet."""
-    given = [(each, name) for each in mutation.mutants(module) for name in outcomes.get(each.id, [])]
+    given = [(each, name) for each in mutation.mutants(module) for name in outcomes.get(each.id, []) if name != TOO_SLOW]
     return [(mutant, name) for mutant, name in given if (*mutant.key, name) not in judgments()]
 
 

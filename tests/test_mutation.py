@@ -11,7 +11,7 @@ import time
 import pytest
 
 from autograder.tasks import TASK_OF_MODULE
-from benchmarks import mutation
+from benchmarks import mutation, names
 
 MODULES = list(TASK_OF_MODULE)
 RECORDED = mutation.read(mutation.RECORD / "results.json")
@@ -160,3 +160,35 @@ def test_a_sample_is_judged_as_it_was(module):
     for name, count in (("noticed", 5), ("survived", 2)):
         for mutant in draw.sample(by_outcome[name], min(count, len(by_outcome[name]))):
             assert (mutation.judge(mutant) == "survived") == (name == "survived"), mutant.key
+
+
+NAMED = mutation.read(mutation.RECORD / "names.json")
+
+
+def test_every_name_that_a_mutant_was_given_is_judged_and_nothing_else():
+    """The record of names is of today's mutants, and the page has its table."""
+    given = set()
+    for module in MODULES:
+        known = {mutant.id: mutant for mutant in mutation.mutants(module)}
+        assert NAMED[module].keys() <= known.keys(), "run `python -m benchmarks.names --out docs/mutation/names.json --resume`"
+        given |= {(*known[id].key, name) for id, found in NAMED[module].items() for name in found if name != names.TOO_SLOW}
+    assert given == names.judgments().keys()
+    assert names.table({module: names.counts(NAMED[module], module) for module in MODULES}) in PAGE
+
+
+def test_a_mutant_that_is_a_known_mistake_is_named_and_another_is_not(tmp_path):
+    out = tmp_path / "names.json"
+    assert names.main(["warmup", "--sample", "2", "--out", str(out)]) == 0
+    assert len(mutation.read(out)["warmup"]) == 2
+    divided, unreadable = (
+        dataclasses.replace(changed("warmup", old, new), function="normalize")
+        for old, new in ((".float() / 255", ".float() / 256"), ("permute(0, 3, 1, 2)", "permute(0, 3, 1)"))
+    )
+    assert (names.ask(divided), names.ask(unreadable)) == (["warmup.normalize: divided by 256"], [])
+
+
+@pytest.mark.parametrize("arguments", [["nothing"], ["--sample", "0"], ["--out", __file__]])
+def test_wrong_usage_of_names_is_one_sentence(arguments, capsys):
+    with pytest.raises(SystemExit) as ended:
+        names.main(arguments)
+    assert ended.value.code == 2 and "error: " in capsys.readouterr().err.splitlines()[-1]
