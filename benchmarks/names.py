@@ -21,6 +21,7 @@ import tomllib
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_THREAD_LIMIT", "1")  # a known mistake asks for more threads: a forked process would wait for ever
 
 import torch
 from rich.console import Console
@@ -35,7 +36,6 @@ from benchmarks import mutation
 from benchmarks.mutation import Mutant
 
 JUDGMENTS = mutation.RECORD / "names.toml"
-TOO_SLOW = "(too slow)"  # stands beside the names that were given by then
 EPILOG = """
 examples:
   python -m benchmarks.names vicreg warmup
@@ -100,9 +100,8 @@ def sample(chosen: dict[str, list[Mutant]], count: int) -> dict[str, list[Mutant
 
 
 def ask(mutant: Mutant) -> list[str]:
-    """The mistakes that are named, as "function: name"."""
-    names, too_slow = mutation.last_told([], _ask, mutant)
-    return [*names, TOO_SLOW] if too_slow else names
+    """The mistakes that are named, as "function: name"; where time runs out, those that were named by then."""
+    return mutation.last_told([], _ask, mutant)[0]
 
 
 def _ask(mutant: Mutant, told) -> None:
@@ -144,9 +143,10 @@ def judgments() -> dict[tuple[str, ...], Judgment]:
     """By the mutant's key and the name."""
     entries = tomllib.loads(JUDGMENTS.read_text(encoding="utf-8"))["judgment"]
     return {
-        (each["module"], *lines, each["name"]): Judgment(each["right"], each["why"])
+        (each["module"], *lines, name): Judgment(each["right"], each["why"])
         for each in entries
         for lines in each["mutants"]
+        for name in each["names"]
     }
 
 
@@ -154,7 +154,7 @@ def verdict(mutant: Mutant, names: list[str]) -> str:
     """What the names of one mutant are together: "silent", "right", "wrong" where one is, or "not judged" where one is not."""
     if not names:
         return "silent"
-    found = [judgments().get((*mutant.key, name)) for name in names if name != TOO_SLOW]
+    found = [judgments().get((*mutant.key, name)) for name in names]
     if None in found:
         return "not judged"
     return "right" if all(each.right for each in found) else "wrong"
@@ -177,7 +177,7 @@ def table(rows: dict[str, dict[str, int]]) -> str:
 
 def open_names(outcomes: dict[str, list[str]], module: str) -> list[tuple[Mutant, str]]:
     """The mutants with each name that is not judged yet."""
-    given = [(each, name) for each in mutation.mutants(module) for name in outcomes.get(each.id, []) if name != TOO_SLOW]
+    given = [(each, name) for each in mutation.mutants(module) for name in outcomes.get(each.id, [])]
     return [(mutant, name) for mutant, name in given if (*mutant.key, name) not in judgments()]
 
 

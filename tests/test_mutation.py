@@ -15,6 +15,7 @@ from benchmarks import mutation, names
 
 MODULES = list(TASK_OF_MODULE)
 RECORDED = mutation.read(mutation.RECORD / "results.json")
+NAMED = mutation.read(mutation.RECORD / "names.json")
 PAGE = (mutation.harness.ROOT / "docs" / "mutation.md").read_text(encoding="utf-8")
 AGAIN = "run `python -m benchmarks.mutation {} --out docs/mutation/results.json --resume`"
 
@@ -149,6 +150,78 @@ def test_wrong_usage_is_one_sentence(arguments, capsys):
     assert ended.value.code == 2 and "Traceback" not in capsys.readouterr().err
 
 
+# Names (benchmarks/names.py)
+
+
+def test_the_diagnosis_was_asked_about_every_mutant_that_is_caught():
+    for module in MODULES:
+        wanted = [mutant.id for mutant in names.caught(module, RECORDED)]
+        assert list(NAMED[module]) == wanted, "run `python -m benchmarks.names --out docs/mutation/names.json --resume`"
+
+
+def test_every_name_is_judged_and_every_judgment_is_of_a_name():
+    found = {
+        (*mutant.key, name) for module in MODULES for mutant in mutation.mutants(module) for name in NAMED[module].get(mutant.id, [])
+    }
+    assert names.judgments().keys() == found
+    assert all(names.told(key[-1]) for key in found)
+    assert all(len(judgment.why) > 20 and judgment.why.endswith(".") for judgment in names.judgments().values())
+
+
+def test_the_table_of_names_on_the_page_is_that_of_the_record():
+    assert names.table({module: names.counts(NAMED[module], module) for module in MODULES}) in PAGE
+
+
+def test_the_functions_that_run_what_was_changed():
+    assert names.concerned("vicreg", "vicreg_loss") == (
+        "vicreg.vicreg_loss", "training.train_step", "training.evaluate_loss", "training.train_vicreg",
+    )  # fmt: skip
+    assert "clustering.project_with_centers" in names.concerned("evaluation", "project_2d")
+    assert names.concerned("neighbors", "SPARE")[0] == "neighbors.nearest_neighbors"
+
+
+def test_a_sample_has_mutants_of_every_module():
+    chosen = {module: names.caught(module, RECORDED) for module in MODULES}
+    drawn = names.sample(chosen, 100)
+    assert drawn == names.sample(chosen, 100) and 100 <= sum(map(len, drawn.values())) < 115
+    assert all(set(drawn[module]) <= set(chosen[module]) and drawn[module] for module in MODULES)
+
+
+def test_a_known_mistake_is_named_and_an_exception_is_not(monkeypatch):
+    monkeypatch.setattr(names, "concerned", lambda module, changed: ("warmup.normalize",))
+    assert names.ask(changed("warmup", ".float() / 255", ".float() / 256")) == ["warmup.normalize: divided by 256"]
+    assert names.ask(changed("warmup", "permute(0, 3, 1, 2)", "permute(0, 3, 1)")) == []
+
+
+def test_interrupted_questions_go_on(tmp_path, monkeypatch, capsys):
+    """What was asked before Ctrl-C is kept, and asked no second time; what is not judged is shown."""
+    few, asked = names.caught("warmup", RECORDED)[:4], []
+    monkeypatch.setattr(names, "caught", lambda module, verdicts: few)
+    monkeypatch.setattr(names, "prepare", lambda todo, progress: None)
+
+    def ask(mutant):
+        asked.append(mutant)
+        if len(asked) == 3:
+            raise KeyboardInterrupt
+        return [] if mutant is few[0] else ["warmup.normalize: only the mean"]
+
+    monkeypatch.setattr(names, "ask", ask)
+    out = tmp_path / "names.json"
+    assert names.main(["warmup", "--out", str(out)]) == 130
+    assert len(json.loads(out.read_text())["warmup"]) == 2 and "--resume" in capsys.readouterr().err
+    assert names.main(["warmup", "--out", str(out), "--resume"]) == 1
+    assert asked == few[:3] + few[2:]
+    shown = capsys.readouterr().out
+    assert "| warmup | 4 | 1 | 3 | 0 | 0 | 3 |" in shown and names.told("warmup.normalize: only the mean") in shown
+
+
+@pytest.mark.parametrize("arguments", [["nothing"], ["--sample", "0"], ["--out", __file__]])
+def test_wrong_usage_of_names_is_one_sentence(arguments, capsys):
+    with pytest.raises(SystemExit) as ended:
+        names.main(arguments)
+    assert ended.value.code == 2 and "Traceback" not in capsys.readouterr().err
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("module", MODULES)
 def test_a_sample_is_judged_as_it_was(module):
@@ -160,35 +233,3 @@ def test_a_sample_is_judged_as_it_was(module):
     for name, count in (("noticed", 5), ("survived", 2)):
         for mutant in draw.sample(by_outcome[name], min(count, len(by_outcome[name]))):
             assert (mutation.judge(mutant) == "survived") == (name == "survived"), mutant.key
-
-
-NAMED = mutation.read(mutation.RECORD / "names.json")
-
-
-def test_every_name_that_a_mutant_was_given_is_judged_and_nothing_else():
-    """The record of names is of today's mutants, and the page has its table."""
-    given = set()
-    for module in MODULES:
-        known = {mutant.id: mutant for mutant in mutation.mutants(module)}
-        assert NAMED[module].keys() <= known.keys(), "run `python -m benchmarks.names --out docs/mutation/names.json --resume`"
-        given |= {(*known[id].key, name) for id, found in NAMED[module].items() for name in found if name != names.TOO_SLOW}
-    assert given == names.judgments().keys()
-    assert names.table({module: names.counts(NAMED[module], module) for module in MODULES}) in PAGE
-
-
-def test_a_mutant_that_is_a_known_mistake_is_named_and_another_is_not(tmp_path):
-    out = tmp_path / "names.json"
-    assert names.main(["warmup", "--sample", "2", "--out", str(out)]) == 0
-    assert len(mutation.read(out)["warmup"]) == 2
-    divided, unreadable = (
-        dataclasses.replace(changed("warmup", old, new), function="normalize")
-        for old, new in ((".float() / 255", ".float() / 256"), ("permute(0, 3, 1, 2)", "permute(0, 3, 1)"))
-    )
-    assert (names.ask(divided), names.ask(unreadable)) == (["warmup.normalize: divided by 256"], [])
-
-
-@pytest.mark.parametrize("arguments", [["nothing"], ["--sample", "0"], ["--out", __file__]])
-def test_wrong_usage_of_names_is_one_sentence(arguments, capsys):
-    with pytest.raises(SystemExit) as ended:
-        names.main(arguments)
-    assert ended.value.code == 2 and "error: " in capsys.readouterr().err.splitlines()[-1]
