@@ -1021,8 +1021,11 @@ def and_blur_once(version):
 @alteration("augmentations.random_blur", "one σ for the batch")
 def and_one_sigma(version):
     def random_blur(images, p=0.5):
-        blurred = version(images.reshape(1, -1, *images.shape[2:]), 1.0).view_as(images)
-        return torch.where(torch.rand(len(images), 1, 1, 1) < p, blurred, images)
+        one = images.reshape(1, -1, *images.shape[2:])
+        blurred = version(one, 1.0)
+        if torch.equal(blurred, one):  # p and 1 − p have changed places below
+            blurred, p = version(one, 0.0), 1 - p
+        return torch.where(torch.rand(len(images), 1, 1, 1) < p, blurred.view_as(images), images)
 
     return random_blur
 

@@ -985,7 +985,7 @@ def observe_retrieval(student):
         facts["own among equal rows"] = attempt(_own_among_equal_rows, find)
         facts["of many"] = attempt(_among_many, find)
     if _is_right(facts):  # else there is enough to say
-        facts["k checked"] = all(refused(find, ROWS, QUERIES, k=k) == "ValueError" for k in (0, len(ROWS)))
+        facts["k checked"] = [refused(find, ROWS, QUERIES, k=k) == "ValueError" for k in (0, len(ROWS))]
     return facts
 
 

@@ -652,8 +652,8 @@ def fixed_neighbors(x, n_components, n_neighbors, _right=laplacian_eigenmaps):
 @misconception(
     CODES,
     "as many components as rows not refused",
-    "There are N − 1 non-trivial eigenvectors. Where more are asked for, too few columns come back "
-    "without a word.",
+    "There are N − 1 non-trivial eigenvectors. Where more are asked for, too few columns come back, or the trivial one "
+    "among them, without a word.",
 )
 def too_many_let_pass(x, n_components, n_neighbors, _right=laplacian_eigenmaps):
     return _right(x, min(n_components, len(x) - 1), n_neighbors)
@@ -909,9 +909,9 @@ def _graphs(student, n: int) -> dict[str, list[torch.Tensor]]:
     its own first neighbor), and others."""
     distances = torch.cdist(CLOUD, CLOUD)
     order = distances.clone().fill_diagonal_(-1.0).argsort(dim=1)[:, 1:]
-    nearest = {count: torch.zeros(15, 15, dtype=torch.float64).scatter_(1, order[:, :count], 1.0) for count in range(2, 15)}
+    nearest = {count: torch.zeros(15, 15, dtype=torch.float64).scatter_(1, order[:, :count], 1.0) for count in range(2, 14)}
     graphs = {"as asked": [*_own_graph(student, n), nearest[n], nearest[n - 1]]}
-    graphs |= {f"of {count} neighbors": [nearest[count]] for count in range(2, 15) if count not in (n, n - 1)}
+    graphs |= {f"of {count} neighbors": [nearest[count]] for count in range(2, 14) if count not in (n, n - 1)}
     graphs["of distances"] = [nearest[count] * distances for count in (n, n - 1)]
     kernels = [torch.exp(-distances.square() * gamma) for gamma in (1 / 3, 0.5, 1.0)]
     graphs["of all pairs"] = [w.clone().fill_diagonal_(diagonal) for w in kernels for diagonal in (0.0, 1.0)]
@@ -976,7 +976,8 @@ def _choice(numbers: list[int], matrix: torch.Tensor) -> str:
     }  # fmt: skip
     found = [name for name, each in names.items() if list(each) == numbers]
     steps = torch.tensor(numbers).diff()
-    return found[0] if found else str(numbers) if (steps > 0).all() or (steps < 0).all() else "in no order"
+    rest = torch.tensor([number for number in numbers if number]).diff()  # without the trivial one, wherever that came
+    return found[0] if found else str(numbers) if (steps < 0).all() or (rest > 0).all() else "in no order"
 
 
 def _are_rows(codes: torch.Tensor, w: torch.Tensor) -> bool:

@@ -43,8 +43,8 @@ def three_terms(images, dim=16, steps=200, seed=0):
 @misconception(
     TARGET,
     "codes not optimized",
-    "The generator learns, the codes stay where they were drawn. They have to be among the optimizer's "
-    "parameters, with a learning rate.",
+    "The codes stay where they were drawn, for any number of steps. They have to be among the optimizer's "
+    "parameters, with a learning rate, and what comes back is what became of them.",
 )
 def frozen_codes(images, dim=16, steps=200, seed=0):
     target = _shared_by_views(_textures_of_views(torch.as_tensor(images), seed))
@@ -331,7 +331,8 @@ def images_in_place(images, dim=16, steps=200, seed=0, _right=optimize_latents):
 @misconception(
     TARGET,
     "divided by a spread of zero",
-    "Codes are divided by a spread that is 0 or undefined for few images, and NaN comes out.",
+    "For two images NaN comes out: of a division by a spread that is 0 or undefined, say, or of the root of a number "
+    "below 0.",
 )
 def divided_by_zero(images, dim=16, steps=200, seed=0):
     with _own_draws(seed):
