@@ -95,9 +95,10 @@ class Diagnosis:
             return ()
         entries = [(entry,) for entry in misconceptions.entries(target)]
         wrong = [helper for helper in functions_called(target) if self.is_wrong(helper)]
-        if not all(map(self.of, wrong)):  # what is unknown below could look like anything up here
+        found_below = [self.of(helper) for helper in wrong]
+        if not all(found_below):  # what is unknown below could look like anything up here
             return ()
-        below = tuple(entry for helper in wrong for entry in self.of(helper))
+        below = tuple(itertools.chain.from_iterable(found_below))
         if below:  # known from facts of its own: whatever else is wrong here, is wrong on top of it
             orders = [[below], [(*each, *below) for each in [*entries, *freely(entries, target)]]]
         else:
