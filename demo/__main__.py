@@ -116,6 +116,8 @@ def affordable(name: str):
 
 def learn(name: str, out: Path, console: Console) -> Learned:
     """Questions 1 to 3. Raises DatasetError when the data cannot be had or are too few."""
+    import torch
+
     from assignment.provided.datasets import DatasetError, load
     from solutions.reproduce.pipeline import Request, reproduce
     from solutions.reproduce.progress import Steps
@@ -132,7 +134,9 @@ def learn(name: str, out: Path, console: Console) -> Learned:
         f"Questions 1 to 3 with the reference, on {data.name}: {words}", markup=False, soft_wrap=True
     )
     request = Request(
-        preset, out / "learned", questions=("Q1", "Q2", "Q3"), force=True, command="python -m demo"
+        preset, out / "learned", questions=("Q1", "Q2", "Q3"), force=True, command="python -m demo",
+        # Beside other work two threads wait for each other longer than one needs; OMP_NUM_THREADS=1 is the way out.
+        threads=min(2, torch.get_num_threads()),
     )
     with Steps(console) as steps:
         return Learned(reproduce(request, lambda seed: data, data.x_test[:0], steps), request.out)
