@@ -6,6 +6,9 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path[:] = [str(PROJECT)] + [entry for entry in sys.path if Path(entry or ".").resolve() not in (PROJECT, Path.cwd())]
 
-from autograder.cli import main  # noqa: E402
+try:
+    from autograder.cli import main  # takes seconds: Ctrl-C may come meanwhile
+except KeyboardInterrupt:
+    sys.exit("autograder: interrupted before anything was done")
 
 sys.exit(main())

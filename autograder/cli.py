@@ -17,12 +17,11 @@ COMMANDS = ("check", "grade", "certify", "calibrate", "redteam")
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    options = parser().parse_args(argv)
-    console = Console(stderr=options.json, highlight=False)
     # A job that CI cancels cleans up and keeps what it finished, as under Ctrl-C.
     interrupts.install()
     try:
-        return options.run(options, console)
+        options = parser().parse_args(argv)
+        return options.run(options, Console(stderr=options.json, highlight=False))
     except (RubricError, SandboxError, UsageError) as error:
         print(f"autograder: {error}", file=sys.stderr)
         return EXIT_USAGE

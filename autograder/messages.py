@@ -24,13 +24,17 @@ STOPPED = "A call stopped before it could be seen whether this property holds: "
 MAX_PRINTED = 600  # characters of a student's own output
 
 
-def explain(item: Item, error: BaseException, call: Call | None, printed: str = "", memory_mib: int | None = None) -> str:
-    """The whole message of a failed or crashed item. `memory_mib`: what it was allowed."""
+def explain(
+    item: Item, error: BaseException, call: Call | None, printed: str = "", memory_mib: int | None = None, check: str = ""
+) -> str:
+    """The whole message of a failed or crashed item. `memory_mib`: what it was allowed; `check`: where its check is to be read."""
     if item.visibility == "hidden":
         return explain_hidden(item, error, memory_mib)
     parts = [outcome(error)]
     if call is not None and getattr(error, "kind", "") != "missing":
         parts.append(how_to_repeat(call, getattr(error, "call", None)))
+        if TOO_LARGE in parts[-1] and check:
+            parts.append(f"The input is made in {check}.")
     if printed.strip():
         parts.append("Your code printed:\n" + indent(printed.strip()[:MAX_PRINTED]))
     return "\n".join(part for part in parts if part)

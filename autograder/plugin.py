@@ -170,11 +170,11 @@ class GradingPlugin:
             return self.unwritten(entry, error)
         if isinstance(error, StudentError):
             crashed = error.kind in ("exception", "memory")
-            return self.explained(entry, "crashed" if crashed else "failed", error)
+            return self.explained(entry, "crashed" if crashed else "failed", error, node)
         if isinstance(error, Crash):
-            return self.explained(entry, "crashed", error)
+            return self.explained(entry, "crashed", error, node)
         if isinstance(error, (AssertionError, pytest.fail.Exception)):
-            return self.explained(entry, "failed", error)
+            return self.explained(entry, "failed", error, node)
         return self.arbitrate(entry, error, node)
 
     def unwritten(self, entry: Item, error: NotAttempted) -> ItemResult:
@@ -190,7 +190,7 @@ class GradingPlugin:
         """A check broke. If it holds for the reference, the student's values broke it; otherwise it is our fault."""
         if not isinstance(error, GraderFault) and self.reference_passes(node):
             odd = Mismatch("a result that the check can work with", f"one on which it stopped ({type(error).__name__})", False)
-            return self.explained(entry, "failed", odd)
+            return self.explained(entry, "failed", odd, node)
         return self.faulted(entry, f"{type(error).__name__}: {error}")
 
     def faulted(self, entry: Item, reason: str) -> ItemResult:
@@ -212,12 +212,13 @@ class GradingPlugin:
             return False
         return True
 
-    def explained(self, entry: Item, verdict: str, error: BaseException) -> ItemResult:
+    def explained(self, entry: Item, verdict: str, error: BaseException, node) -> ItemResult:
         student, worker = self.students.get(entry.id), self.workers.get(entry.id)
         call = student.calls[-1][0] if student and student.calls else None
         printed = clean(worker.printed(), messages.MAX_PRINTED) if worker else ""  # before diagnosis makes calls of its own
         try:
-            message = messages.explain(entry, error, call, printed, self.rubric.limits["memory_mib"])
+            check = f"{node.originalname} in autograder/checks/public/{node.path.name}"
+            message = messages.explain(entry, error, call, printed, self.rubric.limits["memory_mib"], check)
         except Exception:  # a forged reply may hold anything; it may spoil the words, never the verdict
             message = "Expected: the check to hold\nCame:     something that cannot be shown"
         known = self.diagnose(student, error) if student is not None else ()
@@ -228,7 +229,16 @@ class GradingPlugin:
             message = f"It builds on “{suspect.title}”, which has not passed either: look there first.\n{message}"
         result = self.new_result(entry, verdict, message)
         result.misconception = " + ".join(each.name for each in known) or None
+        if result.hint and known and not self.calls_one_of(known, student):
+            functions = " and ".join(dict.fromkeys(each.target.partition(".")[2] for each in known))
+            result.hint = f"Mend {functions} first: what this item looks at is built on it."
         return result
+
+    def calls_one_of(self, known: tuple, student: Student) -> bool:
+        """Whether the check calls a function itself that a known mistake lies in; otherwise the item's hint is about another one."""
+        from autograder.diagnosis import target_of
+
+        return not {target_of(call) for call, _ in student.calls}.isdisjoint(each.target for each in known)
 
     def is_of(self, mistake, entry: Item) -> bool:
         """Whether a known mistake lies in the task of this item."""

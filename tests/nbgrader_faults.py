@@ -166,6 +166,11 @@ def notebook_link(folder: Path) -> None:
     os.symlink(folder / "elsewhere.txt", folder / PART1)
 
 
+def file_for_folder(folder: Path) -> None:
+    shutil.rmtree(folder / "docs")
+    (folder / "docs").write_text("my notes")
+
+
 def pipe(folder: Path) -> None:
     os.mkfifo(folder / "assignment" / "pipe.py")
 
@@ -225,6 +230,7 @@ FAULTS = [
     Fault("long-timestamp", write("timestamp.txt", b"2026-12-01 10:00:00 UTC" + b" " * 90 + b"junk"), "timestamp.txt could not be read"),
     Fault("early-timestamp", write("timestamp.txt", b"0001-01-01T00:00:00+12:00"), "timestamp.txt could not be read"),
     Fault("shadow", shadow_packages),
+    Fault("file-for-folder", file_for_folder, "docs was a file where the assignment has a folder: moved to"),
     Fault("links", links, "everything was a symbolic link: removed"),
     Fault("notebook-link", notebook_link, "part1_vicreg.ipynb was a symbolic link: removed"),
     Fault("pipe", pipe, "assignment/pipe.py was no regular file: removed"),

@@ -25,6 +25,7 @@ from autograder.sinks import console, html
 from autograder.tasks import task_of
 
 APPROVED = Path(__file__).parent / "approved_messages"
+PROJECT = Path(__file__).parent.parent
 QUICK = {"warmup.normalize", "evaluation.retrieve"}  # the others in `make test-all`
 
 
@@ -75,6 +76,13 @@ def test_what_a_student_reads_is_what_was_approved(entry):
         message = item.message.replace(CODE_HEADING, "Input (to paste into Python):")  # where the page has no margin
         for text in (*message.splitlines(), item.hint, item.misconception or ""):
             assert " ".join(text.split()) in page
+
+
+def test_the_checks_that_make_large_inputs_are_where_the_texts_say():
+    told = {place for name in approved() for place in re.findall(r"made in (\w+) in (\S+)\.$", (APPROVED / name).read_text("utf-8"), re.M)}
+    assert len(told) >= 5
+    for check, file in told:
+        assert f"def {check}(student" in (PROJECT / file).read_text(encoding="utf-8")
 
 
 def test_there_are_forty_and_each_belongs_to_a_mistake():

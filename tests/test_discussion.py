@@ -9,7 +9,7 @@ import torch
 
 from autograder import rubric
 from release import discussion, gate
-from release.__main__ import main
+from release.cli import main
 
 ROOT = Path(__file__).resolve().parent.parent
 QUESTIONS = {question.id: question for question in rubric.load().questions}

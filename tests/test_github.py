@@ -15,7 +15,7 @@ from autograder import report
 from autograder.report import ItemResult, Report, TaskResult
 from autograder.sinks import github
 from release import packing
-from release.__main__ import main
+from release.cli import main
 from release.github import command
 from release.student import files, leaks
 
@@ -254,3 +254,15 @@ def test_the_scores_of_all_artifacts_get_one_head(tmp_path):
         (tmp_path / "graded" / name / "scores.csv").write_text(f"submission,total\n{name},1\n")
     done = run(script(INSTRUCTOR, "Put the scores together"), tmp_path)
     assert done.returncode == 0 and (tmp_path / "scores.csv").read_text() == "submission,total\norg--a,1\norg--b,1\n"
+
+
+def test_the_scores_of_a_single_artifact_are_found_where_github_unpacks_them(tmp_path):
+    (tmp_path / "graded").mkdir()
+    (tmp_path / "graded" / "scores.csv").write_text("submission,total\norg--a,1\n")
+    done = run(script(INSTRUCTOR, "Put the scores together"), tmp_path)
+    assert done.returncode == 0 and (tmp_path / "scores.csv").read_text() == "submission,total\norg--a,1\n"
+
+
+def test_no_scores_at_all_are_an_error_in_words(tmp_path):
+    done = run(script(INSTRUCTOR, "Put the scores together"), tmp_path)
+    assert done.returncode == 1 and "no submission was graded" in done.stdout and not (tmp_path / "scores.csv").exists()

@@ -21,7 +21,7 @@ from autograder import grading, rubric, sandbox
 from autograder.proofs import redteam
 from autograder.report import Report
 from autograder.sinks import gradescope as sink
-from release import __main__ as command
+from release import cli as command
 from release import gradescope
 from release.gradescope import trial
 
@@ -378,8 +378,10 @@ def test_what_is_wrong_is_said_in_one_sentence(arguments, told, tmp_path):
 def test_a_dry_run_writes_nothing_and_force_replaces(tmp_path):
     out = tmp_path / "a.zip"
     out.write_text("old")
-    code, told, _ = run_command(out, "--dry-run", "--task", "warmup")
-    assert code == 0 and "run_autograder" in told and out.read_text() == "old"
+    code, told, errors = run_command(out, "--dry-run", "--task", "warmup")
+    assert code == 2 and "run_autograder" in told and "would write" not in told and "--force" in errors
+    code, told, _ = run_command(out, "--dry-run", "--force", "--task", "warmup")
+    assert code == 0 and "would write" in told and out.read_text() == "old"
     assert run_command(out, "--force", "--task", "warmup")[0] == 0 and zipfile.is_zipfile(out)
     assert [path.name for path in tmp_path.iterdir()] == ["a.zip"]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from autograder import rubric
-from release import __main__ as command
+from release import cli as command
 from release import gate, handout, stubs
 from autograder.tasks import TASK_OF_MODULE, task_id
 

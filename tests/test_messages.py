@@ -23,6 +23,15 @@ def test_a_large_call_does_not_ask_to_be_pasted():
     assert text.startswith("Input:\n") and "float32 (3, 9, 9, 3), too large to print" in text
 
 
+def test_where_a_large_input_is_made_is_told_for_a_public_item_only():
+    public, hidden = (next(each for each in rubric.load().items() if each.visibility == kind) for kind in ("public", "hidden"))
+    large, small = (Call("call", "warmup.normalize", (torch.rand(1, size, size, 3),), {}) for size in (9, 2))
+    place = "test_values in autograder/checks/public/test_warmup.py"
+    told = [messages.explain(public, expect.Mismatch("1", "2"), call, check=place) for call in (large, small)]
+    assert told[0].splitlines()[-1] == f"The input is made in {place}." and place not in told[1]
+    assert place not in messages.explain(hidden, expect.Mismatch("1", "2"), large, check=place)
+
+
 def test_a_scenario_names_the_function_that_it_called():
     text = messages.how_to_repeat(Call("scenario", "twice", ("clustering.kmeans", torch.eye(2)), {"k": 2}))
     assert text.startswith("Input:    clustering.kmeans, called twice with the same arguments and global random")

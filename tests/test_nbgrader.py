@@ -1,5 +1,7 @@
 """The way through nbgrader: courses, repaired submissions, the same points as our grader alone, feedback and export."""
 
+import contextlib
+import csv
 import dataclasses
 import functools
 import html.parser
@@ -16,6 +18,7 @@ from pathlib import Path
 import jinja2
 import nbformat
 import pytest
+from nbgrader.api import Gradebook
 from nbgrader.apps import NbGraderAPI
 from nbgrader.nbgraderformat import MetadataValidator
 from nbgrader.utils import determine_grade
@@ -25,7 +28,7 @@ from autograder.misconceptions import entries, mutants
 from autograder.proofs.variants import variants
 from autograder.report import VERDICTS, ItemResult, Report, TaskResult
 from autograder.sinks.console import MARKS
-from release import __main__ as command
+from release import cli as command
 from release import discussion
 from release.nbgrader import batch, course, export, own_files, repair
 from release.nbgrader.pages import ShowCriteria, harmless_markdown
@@ -518,21 +521,25 @@ def test_text_formulas_and_pasted_pictures_of_an_answer_stay(released):
 
 
 def test_points_of_course_and_rubric_must_agree():
-    with pytest.raises(course.CourseError, match="the rubric gives 2 points for warmup, first 3: run .* --task warmup --force"):
+    with pytest.raises(course.CourseError, match="the rubric gives 2 points for warmup, first 3: run `make assignment`, .* --task warmup --force"):
         course.asked_part(RULES, {"warmup": 3.0}, "first")
     with pytest.raises(course.CourseError, match="first grades the task 'gone', which the rubric does not have"):
         course.asked_part(RULES, {"gone": 3.0}, "first")
     assert [task.id for task in course.asked_part(RULES, {"warmup": 2.0}, "first").tasks] == ["warmup"]
+    part = RULES.only(["retrieval"])
+    with pytest.raises(course.CourseError, match="the rubric gives 2 points for q8, first 5: run .* --task retrieval --force"):
+        course.check_questions(part, RULES, {"q8": 5.0}, "first")
+    course.check_questions(part, RULES, {"q8": 2.0}, "first")
 
 
 # ---- the summary ----------------------------------------------------------------------------------------------------
 
 
-def test_the_summary_says_who_was_not_scored_and_what_the_gradebook_still_has(capsys):
+def test_the_summary_says_who_was_not_scored_and_what_the_gradebook_had(capsys):
     fine = batch.Outcome("alice", [], points=5, most=6, by_hand=1, late=7200, before=4)
     lost = batch.Outcome("bob", ["x"], problem="stale: warmup.py", before=3)
     assert batch.line(fine) == "alice: 5 of 6 points by checks, before 4, 2 h late, 1 to grade by hand"
-    assert batch.line(lost) == "bob: NOT SCORED (stale: warmup.py; the gradebook still has 3 points of an earlier grading)"
+    assert batch.line(lost) == "bob: NOT SCORED (stale: warmup.py; the 3 points of an earlier grading were taken back)"
     assert batch.summarize([fine, lost], 2) == 3
     out = capsys.readouterr().out
     assert "1 of 2 submissions scored" in out and "NOT SCORED: 1: bob" in out and "alice (4 → 5)" in out
@@ -556,6 +563,15 @@ def collect(folder: Path, student: str, code: str) -> Path:
     return into
 
 
+def exported(folder: Path) -> list[tuple]:
+    """What the export says of the task: who, where the points come from, the points, and whether somebody has to look."""
+    with contextlib.chdir(folder), Gradebook(f"sqlite:///{folder}/gradebook.db", folder.name) as book:
+        export.PerQuestionExport(to="grades.csv").export(book)
+    with open(folder / "grades-questions.csv", encoding="utf-8-sig", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["question"] == "warmup"]
+    return [(row["student_id"], row["graded"], row["points"], row["needs_a_look"]) for row in rows]
+
+
 def test_a_submission_is_scored_and_a_failure_leaves_no_stale_score_unnoticed(small, capsys, monkeypatch):
     folder, api = small
     assert api.generate_assignment("vicreg")["success"]
@@ -566,18 +582,20 @@ def test_a_submission_is_scored_and_a_failure_leaves_no_stale_score_unnoticed(sm
     page = (folder / "feedback" / "alice" / "vicreg" / "part1_vicreg.html").read_text()
     assert "Score: 2.0 / 2.0" in page and page.count("✓ passed") == 4
 
-    # A new submission that nbgrader cannot grade, for once: its database keeps the old score, and we say so.
+    # A new submission that nbgrader cannot grade, for once: its database would keep the old score.
     (submitted / "assignment" / "warmup.py").write_text("raise ValueError('at import')\n")
     monkeypatch.setattr(batch.Class, "autograde", lambda self, student: "disk full")
     assert batch.run(folder, "vicreg") == 3
     out = capsys.readouterr().out
-    assert "alice: NOT SCORED (disk full; the gradebook still has 2 points of an earlier grading)" in out
+    assert "alice: NOT SCORED (disk full; the 2 points of an earlier grading were taken back)" in out
+    assert exported(folder) == [("alice", "not scored", "0", "1")]
     monkeypatch.setattr(batch.Class, "autograde", lambda self, student: "")  # says it has, and has not
     assert batch.run(folder, "vicreg") == 3
     assert "NOT SCORED (stale: assignment/warmup.py of the graded copy is not the submitted one" in capsys.readouterr().out
     monkeypatch.undo()
     assert batch.run(folder, "vicreg") == 0
-    assert "alice: 0 of 2 points by checks, before 2" in capsys.readouterr().out
+    assert "alice: 0 of 2 points by checks" in capsys.readouterr().out
+    assert exported(folder) == [("alice", "by checks", "0", "0")]
 
 
 def test_an_interrupt_and_a_missing_sandbox_end_the_command_and_leave_submissions_alone(small, monkeypatch, capsys):

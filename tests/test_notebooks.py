@@ -19,7 +19,7 @@ from assignment.provided.models import make_encoder
 from autograder import report, rubric
 from autograder.notebook import Shown, student_folder
 from release import gate, notebooks
-from release.__main__ import main
+from release.cli import main
 from solutions.warmup import normalize
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from release import __main__ as command
+from release import cli as command
 from release import packing, stubs
 from autograder.tasks import TASK_OF_FUNCTION, TASK_OF_MODULE, task_id
 

@@ -12,7 +12,7 @@ import pytest
 
 from autograder import grading, rubric, sandbox
 from release import gate, packing, stubs
-from release.__main__ import main
+from release.cli import main
 from release.student import files, leaks, requirements, rules
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -102,6 +102,15 @@ def test_the_rubric_has_the_public_items_as_they_are_and_no_word_of_the_hidden_o
     assert hidden and not [item.id for item in hidden if f'"{item.id}"' in text or item.title in text]
 
 
+def test_a_comment_goes_with_the_hidden_item_below_it_and_one_of_its_own_stays():
+    text = (ROOT / "autograder" / "rubric.toml").read_text(encoding="utf-8")
+    above = '[[task.item]]\nid = "warmup.sizes"'
+    assert above in text and rules.parsed(text).only(visibility="public")
+    for comment in ("# SECRET\n", "# a\n# SECRET\n"):
+        assert rules.public_part(text.replace(above, comment + above)) == rules.public_part(text)
+    assert "# of its own" in rules.public_part(text.replace(above, f"# of its own\n\n{above}"))
+
+
 def test_what_must_not_be_in_it_is_noticed_wherever_it_stands():
     planted = {
         "autograder/checks/hidden/test_vicreg_hidden.py": "passage of test_vicreg_hidden.py",
@@ -150,8 +159,10 @@ def test_nothing_is_replaced_without_force_and_nothing_deleted_with_it(tmp_path,
         assert main(["student", str(out), "--dry-run"]) == 0 and not out.exists()
         assert "        3  a/b.txt\n" in capsys.readouterr().out
         assert main(["student", str(out)]) == 0
-        assert main(["student", str(out)]) == 2
-        assert capsys.readouterr().err.endswith("is there already: name another place, or replace it with --force\n")
+        for line in (["student", str(out)], ["student", str(out), "--dry-run"]):
+            assert main(line) == 2
+            assert capsys.readouterr().err.endswith("is there already: name another place, or replace it with --force\n")
+        assert main(["student", str(out), "--dry-run", "--force"]) == 0
     (tmp_path / "copy" / "mine.txt").write_text("mine")
     (tmp_path / "copy" / "a" / "b.txt").write_text("old")
     assert main(["student", str(tmp_path / "copy"), "--force"]) == 0

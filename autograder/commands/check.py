@@ -16,7 +16,7 @@ examples:
   python -m autograder check                 all tasks
   python -m autograder check vicreg          one task (its number works too: check 2)
   python -m autograder check --watch         again at every save, showing the first open task
-  python -m autograder check --write junit --write markdown=summary.md    what a CI service shows (docs/sinks.md)
+  python -m autograder check --write html    the results as a page, report.html
 
 exit codes: 0 everything passed, 1 something has not passed yet, 2 wrong usage, 130 interrupted
 """

@@ -48,6 +48,13 @@ def finite(value: float) -> float:
     return value
 
 
+def apart(text: str, commands: tuple[str, ...]) -> str:
+    """Text with a blank in what a CI service would take for a command."""
+    for command in commands:
+        text = text.replace(command, f"{command[:-1]} {command[-1]}")
+    return text
+
+
 def without_log_commands(text: str, escape) -> str:
     """Text in a file format where `escape(character)` means the character: nothing in it is a command to a CI service."""
     for command in LOG_COMMANDS:

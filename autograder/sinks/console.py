@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from autograder.report import ItemResult, Report, TaskResult
-from autograder.sinks import LOG_COMMANDS, one_line, plain
+from autograder.sinks import LOG_COMMANDS, apart, one_line, plain
 
 MARKS = {
     "passed": ("✓", "passed", "green"),
@@ -36,13 +36,6 @@ def name(text: str) -> str:
 def harmless(text: str) -> str:
     """Lines of ours in which there may be names, wherever they stand."""
     return apart(plain(text), LOG_COMMANDS)
-
-
-def apart(text: str, commands: tuple[str, ...]) -> str:
-    """Text with a blank in what a CI service would take for a command."""
-    for command in commands:
-        text = text.replace(command, f"{command[:-1]} {command[-1]}")
-    return text
 
 
 def item_line(console: Console, result: ItemResult) -> None:

@@ -10,7 +10,7 @@ import io
 from collections.abc import Iterable, Sequence
 
 from autograder.report import VERDICTS, Report
-from autograder.sinks import number, plain
+from autograder.sinks import LOG_COMMANDS, apart, number, plain
 
 BYTE_ORDER_MARK = "\ufeff"
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # what a cell must not start with
@@ -36,6 +36,6 @@ def render(reports: Iterable[Report], order: Sequence[str] = ()) -> str:
 
 
 def harmless(text: str) -> str:
-    """Text that no spreadsheet runs as a formula, on one line."""
-    text = plain(text).replace("\n", " ")
+    """Text that no spreadsheet runs as a formula and no CI service as a command, on one line."""
+    text = apart(plain(text).replace("\n", " "), LOG_COMMANDS[1:])  # "::" counts at the start of a line, where ours have a quote
     return f"'{text}" if text.startswith(FORMULA) else text

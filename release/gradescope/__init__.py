@@ -91,6 +91,7 @@ def run(options, root: Path) -> int:
     files = contents(root, settings)
     if options.dry_run:
         print(packing.listing(files), end="")
+        check_target(options.out, options.force)
     else:
         # For the instructor alone: the reference and the hidden checks are in it.
         packing.write_atomically(options.out, packing.archive(files, programs=SCRIPTS[:2]), mode=0o600)

@@ -1,10 +1,13 @@
 """`--try`: the archive unpacked as Gradescope lays it out, with the reference and the stubs as submissions."""
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import jsonschema
@@ -12,6 +15,7 @@ import jsonschema
 from autograder.rubric import Rubric
 
 SCHEMA = Path(__file__).with_name("results.schema.json")
+END_SECONDS = 20  # for supervise.py to stop the grader and write its last results
 METADATA = {"id": 1, "created_at": "2026-01-01T12:00:00.000000-07:00", "previous_submissions": [], "users": []}
 
 
@@ -60,17 +64,38 @@ def environment(root: Path) -> dict[str, str]:
     return {**os.environ, "AUTOGRADER_ROOT": str(root), "AUTOGRADER_PYTHON": sys.executable, "AUTOGRADER_TRIAL": "1"}
 
 
-def start_and_wait(root: Path) -> dict:
-    """Run it, counting the items as they are told, and read what it wrote."""
-    grading = subprocess.Popen(
-        [root / "run_autograder"], cwd=root, env=environment(root), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
+def count_items(lines: Iterable[str]) -> None:
+    """Show how many items are done, on a terminal."""
     count = 0
-    for line in grading.stdout:
+    for line in lines:
         count += line[:1] in "✓✗!·-?"
         if sys.stderr.isatty():
             print(f"\r      {count} items", end="\r", file=sys.stderr, flush=True)
+
+
+def end(grading: subprocess.Popen) -> None:
+    """Wait for it; where it has not come to its end, make it stop, with all that it started."""
+    try:
+        grading.wait(1)
+    except subprocess.TimeoutExpired:
+        os.killpg(grading.pid, signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            grading.communicate(timeout=END_SECONDS)  # to the end of its output, which its grader holds open
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(grading.pid, signal.SIGKILL)
     grading.wait()
+
+
+def start_and_wait(root: Path) -> dict:
+    """Run it, counting the items as they are told, and read what it wrote."""
+    grading = subprocess.Popen(
+        [root / "run_autograder"], cwd=root, env=environment(root), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    try:
+        count_items(grading.stdout)
+    finally:  # also under Ctrl-C: nothing may write into the folder once it is removed
+        end(grading)
     found = json.loads((root / "results" / "results.json").read_text(encoding="utf-8"))
     jsonschema.validate(found, json.loads(SCHEMA.read_text(encoding="utf-8")))
     return found

@@ -67,7 +67,10 @@ class Class:
 
     def check(self) -> None:
         """Before anything is graded: course, rubric and gradebook must know the same assignment. Raises CourseError."""
-        courses.asked_part(rubric.load(), self.tasks, self.assignment)
+        full = rubric.load()
+        part = courses.asked_part(full, self.tasks, self.assignment)
+        questions = courses.everywhere(self.released, courses.answer_cells)
+        courses.check_questions(part, full, questions, self.assignment)
         with self.gradebook() as book:
             try:
                 book.find_assignment(self.assignment)
@@ -102,6 +105,8 @@ class Class:
             outcome.problem = str(error)
         except Exception as error:  # of one submission, or of the system beneath; the others are still to be graded
             outcome.problem = clean(f"{type(error).__name__}: {error}", 300).replace("\n", " ")
+        if outcome.problem:
+            self.take_back(outcome)
         return outcome
 
     def aside(self, student: str) -> Path:
@@ -173,6 +178,19 @@ class Class:
             except MissingEntry:
                 return None
         return sum(scores) if scores and None not in scores else None
+
+    def take_back(self, outcome: Outcome) -> None:
+        """Remove the points by checks of an earlier grading, which nbgrader keeps after a failure: they may be of other files."""
+        try:
+            with self.gradebook() as book, contextlib.suppress(MissingEntry):
+                for notebook in book.find_submission(self.assignment, outcome.student).notebooks:
+                    for grade in notebook.grades:
+                        if grade.name in self.tasks:
+                            grade.auto_score, grade.needs_manual_grade = None, True
+                book.db.commit()
+        except Exception as error:  # of the system beneath, as a full disk; the others are still to be graded
+            outcome.before = None
+            outcome.problem += clean(f"; the gradebook may still have earlier points: {type(error).__name__}: {error}", 300)
 
     def read(self, outcome: Outcome) -> None:
         """What the gradebook says of the submission now."""
@@ -257,8 +275,8 @@ def show_progress(text: str) -> None:
 def line(outcome: Outcome) -> str:
     """One student's result in words."""
     if outcome.problem:
-        kept = "" if outcome.before is None else f"; the gradebook still has {outcome.before:g} points of an earlier grading"
-        return f"{outcome.student}: NOT SCORED ({outcome.problem}{kept})"
+        lost = "" if outcome.before is None else f"; the {outcome.before:g} points of an earlier grading were taken back"
+        return f"{outcome.student}: NOT SCORED ({outcome.problem}{lost})"
     parts = [f"{outcome.student}: {outcome.points:g} of {outcome.most:g} points by checks"]
     if outcome.before is not None and outcome.before != outcome.points:
         parts.append(f"before {outcome.before:g}")

@@ -13,7 +13,7 @@ import contextlib
 import os
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import nbformat
@@ -97,36 +97,57 @@ def describe(cell, grade_id: str, points: float | None = None, locked: bool = Fa
 
 def test_cells(notebook) -> dict[str, float]:
     """The locked cells whose points our grader gives: their maxima by grade_id, which is the task's id."""
-    found = {}
-    for cell in notebook.cells:
-        data = cell.metadata.get("nbgrader", {})
-        if cell.cell_type == "code" and data.get("grade") and data.get("locked"):
-            found[data["grade_id"]] = float(data["points"])
-    return found
+    return maxima(notebook, "locked")
+
+
+def answer_cells(notebook) -> dict[str, float]:
+    """The cells whose points are given by hand: their maxima by grade_id, which is the question's id."""
+    return maxima(notebook, "solution")
+
+
+def maxima(notebook, mark_: str) -> dict[str, float]:
+    data = [cell.metadata.get("nbgrader", {}) for cell in notebook.cells]
+    return {each["grade_id"]: float(each["points"]) for each in data if each.get("grade") and each.get(mark_)}
 
 
 def graded_tasks(released: Path) -> dict[str, float]:
     """The maxima of all tasks that a released assignment grades, by id. Raises CourseError where there is none."""
+    if found := everywhere(released, test_cells):
+        return found
+    raise CourseError(f"{released} holds no graded notebook: run `nbgrader generate_assignment {released.name}` first")
+
+
+def everywhere(released: Path, cells: Callable) -> dict[str, float]:
+    """What `cells` finds in all notebooks of an assignment."""
     found = {}
     for path in sorted(released.glob("*.ipynb")):
-        found |= test_cells(nbformat.read(path, as_version=4))
-    if not found:
-        raise CourseError(f"{released} holds no graded notebook: run `nbgrader generate_assignment {released.name}` first")
+        found |= cells(nbformat.read(path, as_version=4))
     return found
 
 
 def asked_part(full: rubric.Rubric, points: dict[str, float], assignment: str) -> rubric.Rubric:
     """The part of the rubric for these tasks. Raises CourseError where its points are not those of the course."""
+    chosen = "" if len(points) == len(full.tasks) else "".join(f" --task {each}" for each in points)
     known = {task.id: sum(item.points for item in task.items) for task in full.tasks}
+    compare_points(known, points, assignment, chosen, "grades the task")
+    return full.only(points)
+
+
+def check_questions(part: rubric.Rubric, full: rubric.Rubric, points: dict[str, float], assignment: str) -> None:
+    """Raise CourseError where the points of questions are not those of the course: who grades by hand sees the rubric's."""
+    chosen = "" if len(part.tasks) == len(full.tasks) else "".join(f" --task {task.id}" for task in part.tasks)
+    known = {question.id: question.points for question in full.questions}
+    compare_points(known, points, assignment, chosen, "asks the question")
+
+
+def compare_points(known: dict[str, float], points: dict[str, float], assignment: str, chosen: str, does: str) -> None:
     for name, given in points.items():
         if name not in known:
-            raise CourseError(f"{assignment} grades the task {name!r}, which the rubric does not have (any more)")
+            raise CourseError(f"{assignment} {does} {name!r}, which the rubric does not have (any more)")
         if abs(known[name] - given) > 1e-9:
-            chosen = "" if len(points) == len(known) else "".join(f" --task {each}" for each in points)
-            again = f"`python -m release nbgrader COURSE --assignment {assignment}{chosen} --force`"
+            again = f"`make assignment`, `python -m release nbgrader COURSE --assignment {assignment}{chosen} --force`"
             told = f"run {again}, then `nbgrader generate_assignment {assignment} --force`"
             raise CourseError(f"the rubric gives {known[name]:g} points for {name}, {assignment} {given:g}: {told}")
-    return full.only(points)
 
 
 # ---- the course ---------------------------------------------------------------------------------------------------

@@ -87,7 +87,7 @@ def how(grade, cell) -> str:
     if grade.manual_score is not None:
         return "by hand"
     if cell.cell_type == "code":
-        return "by checks"
+        return "not scored" if grade.auto_score is None else "by checks"
     return "not yet" if grade.needs_manual_grade else "not answered"
 
 

@@ -28,7 +28,8 @@ MAX_TIMESTAMP = 100  # bytes; a longer file holds something else
 
 def repair(submission: Path, released: Path, aside: Path) -> list[str]:
     """Make a submission fit to be graded; returns what was changed, a line each."""
-    notes = [*allow_access(submission), *remove_links(submission), *mend_timestamp(submission), *mend_secret(submission)]
+    notes = [*allow_access(submission), *remove_links(submission), *clear_folders(submission, released, aside)]
+    notes += [*mend_timestamp(submission), *mend_secret(submission)]
     wanted = {path.name: path for path in sorted(released.glob("*.ipynb"))}
     notes += find_misnamed(submission, wanted)
     for name, blank in wanted.items():
@@ -72,6 +73,15 @@ def allow_access(submission: Path) -> Iterator[str]:
             path.chmod(stat.S_IMODE(mode) | needed)
             yield f"{shown(path, submission)} could not be read: its permissions were changed"
         todo += sorted(path.iterdir()) if stat.S_ISDIR(mode) else []
+
+
+def clear_folders(submission: Path, released: Path, aside: Path) -> Iterator[str]:
+    """A file where the release has a folder: nbgrader could not copy the release's files into it."""
+    for folder in tree(released):
+        path = submission / folder.relative_to(released)
+        if folder.is_dir() and path.is_file():
+            kept = set_aside(path, aside)
+            yield f"{shown(path, submission)} was a file where the assignment has a folder: moved to {kept}"
 
 
 def mend_timestamp(submission: Path) -> Iterator[str]:

@@ -51,7 +51,9 @@ def pack(options, root: Path, collect, folder: str) -> int:
 def finish(options, made: packing.Files, root: Path, folder: str) -> None:
     """Write the files or list them, and say so. Raises PackingError and OSError."""
     if options.dry_run:
-        print(f"{packing.listing(made)}would write {options.out}: {packing.told(made)}")
+        print(packing.listing(made), end="")
+        packing.check_target(options.out, options.force, root)
+        print(f"would write {options.out}: {packing.told(made)}")
         return
     others = packing.write(options.out, made, folder, options.force, root)
     print(f"wrote {options.out}: {packing.told(made)}")
