@@ -13,7 +13,7 @@ def extract_representations(
     """Representations y = f(x) of all images, in their order, without augmentation.
 
     Images are only normalized. No gradients; eval mode while it runs (so that a representation depends on its
-    own image alone), and afterwards every submodule is in the mode that it had.
+    own image alone), and afterwards the encoder is in the mode that it had.
 
     Args:
         encoder: f, float images (batch, 3, H, W) → representations (batch, dim).
@@ -67,7 +67,7 @@ def linear_probe(
 
     Args:
         train_x: (N, dim).
-        train_y: integer labels, (N,), at least two different ones; any integers, not only 0…C−1.
+        train_y: integer labels from 0, (N,), at least two different ones; they need not be 0…C−1.
         test_x: (M, dim).
 
     Returns:

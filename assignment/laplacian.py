@@ -25,7 +25,7 @@ def random_features(images: np.ndarray | torch.Tensor, dim: int = 1024, seed: in
 
     Returns:
         float32 tensor, (N, dim), on the device of `images`; row i depends on image i alone. It carries no
-        gradient, and images go through the network in batches, so that memory stays bounded.
+        gradient. Let the images go through the network in batches, lest memory runs out.
 
     >>> random_features(np.zeros((3, 32, 32, 3), dtype=np.uint8), dim=7).shape
     torch.Size([3, 7])
@@ -39,8 +39,9 @@ def knn_graph(x: np.ndarray | torch.Tensor, n_neighbors: int):
 
         W_ij = 1  if j is one of the n nearest of i, or i one of the n nearest of j;  W_ij = 0 otherwise
 
-    nearest in the ℓ2 distance; a row is no neighbor of itself. (Heat-kernel weights exp(−‖x_i − x_j‖² / t)
-    in place of the ones are as good.) W is symmetric, not negative, and has a zero diagonal.
+    nearest in the ℓ2 distance; a row is no neighbor of itself. (Heat-kernel weights exp(−‖x_i − x_j‖² / t) in
+    place of the ones are as good, or others that fall with the distance; so is one neighbor more.) W is
+    symmetric, not negative, and has a zero diagonal.
 
     Args:
         x: (N, dim), NumPy array or tensor, on any device.

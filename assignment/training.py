@@ -22,7 +22,8 @@ def train_step(
 ) -> VICRegTerms:
     """One step on one batch: the loss of the embeddings z = h(f(x)) and z' = h(f(x')), and its gradient.
 
-    Each view goes through the networks in a pass of its own, so that batch norm sees one branch at a time.
+    Each view goes through the networks in a pass of its own, so that batch norm sees one branch at a time (both
+    in one pass count as right, too).
     The modes of the networks are left alone, and the gradients of earlier steps do not count.
 
     Args:
@@ -56,7 +57,7 @@ def evaluate_loss(
     """Mean terms of the loss on images that are not trained on.
 
     The views are drawn with the training augmentation (`two_views`): without it the invariance would be 0. No
-    gradients; eval mode while it runs, and afterwards every submodule is in the mode that it had, the
+    gradients; eval mode while it runs, and afterwards both networks are in the mode that they had, the
     batch-norm statistics untouched.
 
     Args:
@@ -67,7 +68,7 @@ def evaluate_loss(
         weights: passed on to `vicreg_loss`; they matter for `total` alone.
 
     Returns:
-        `VICRegTerms` of detached 0-d tensors: the mean over the batches, weighted by their sizes.
+        `VICRegTerms` of detached 0-d tensors: the mean over the batches, weighted by their sizes or not.
 
     Raises:
         ValueError: fewer than two images, or batches of fewer than two.
@@ -97,7 +98,7 @@ def train_vicreg(
 
     Adam over the parameters of both networks (learning rate `lr`, betas (0.9, 0.999), weight decay 1e-6).
     Every epoch visits every image once, in a new random order; a last batch of a single image is left out,
-    because batch norm and the loss need two. Both networks train in train mode and stay in it.
+    because batch norm and the loss need two. Both networks come in train mode, train in it and stay in it.
 
     Args:
         encoder: f, float images (batch, 3, H, W) → representations (batch, dim).

@@ -145,7 +145,7 @@ def freely(entries: list[tuple], target: str) -> list[tuple[Entry, ...]]:
 def pairs_within(target: str) -> list[tuple[Entry, ...]]:
     """Combinations of two mistakes in one function: an entry, and one that can be put on top of it."""
     both = itertools.product(misconceptions.entries(target), misconceptions.alterations(target))
-    return [(entry, change) for entry, change in both if entry.name != change.name]
+    return [(entry, change) for entry, change in both if entry.name not in (change.name, *change.instead_of)]
 
 
 def mistakes(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:

@@ -885,7 +885,7 @@ def test_late_work_new_work_a_second_assignment_and_another_rubric(tmp_path):
     rules = root / "autograder" / "rubric.toml"
     rules.write_text(rules.read_text().replace('rows stay rows"\npoints = 0.5', 'rows stay rows"\npoints = 1.5'))
     output = made.autograde(code=2)
-    assert "error: the rubric gives 3 points for warmup, vicreg 2: run `python -m release nbgrader COURSE" in output
+    assert "error: the rubric gives 3 points for warmup, vicreg 2: run `make assignment`, `python -m release nbgrader COURSE" in output
     made.release_command("nbgrader", str(made.path), "--task", "warmup", "--force")
     made.run("nbgrader", "generate_assignment", "vicreg", "--force")
     output = made.autograde()

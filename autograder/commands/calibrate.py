@@ -37,7 +37,7 @@ def run(options, console: Console) -> int:
     from autograder.proofs.calibration import judging, measuring, pages
 
     items = chosen(options.items)
-    if min(options.wrong_seeds, options.seeds or 2) < 2:
+    if any(count is not None and count < 2 for count in (options.wrong_seeds, options.seeds)):
         raise UsageError("--seeds and --wrong-seeds must be 2 or more: one value has no spread")
     if options.out.exists() and not options.out.is_dir():
         raise UsageError(f"{options.out} is a file; --out names a folder")

@@ -36,6 +36,7 @@ class Entry:
     told: str = ""  # to the student: what it is, why it is wrong, what to look at; never the line to write
     convention: bool = False  # another convention of the literature rather than an error
     changes: bool = False  # the function takes the version below it and gives the changed one
+    instead_of: tuple[str, ...] = ()  # names of mistakes in the same step, which nobody makes together with this one
 
     @property
     def task_module(self) -> str:
@@ -71,15 +72,16 @@ def misconception(target: str, name: str, told: str, convention: bool = False) -
     return register
 
 
-def alteration(target: str, name: str) -> Callable:
+def alteration(target: str, name: str, instead_of: tuple[str, ...] = ()) -> Callable:
     """Register the decorated function, which takes a version of `target` and gives it with one more mistake.
 
-    The mistake is the entry of that name; the diagnosis combines it with the others in the same function.
+    The mistake is the entry of that name; the diagnosis combines it with the others in the same function, but for those
+    in `instead_of`: they are about the same step, which can be done wrong in one way only.
     """
 
     def register(function: Callable) -> Callable:
         entry = next(each for each in _entries if (each.target, each.name) == (target, name))
-        _alterations.append(dataclasses.replace(entry, function=function, changes=True))
+        _alterations.append(dataclasses.replace(entry, function=function, changes=True, instead_of=instead_of))
         return function
 
     return register

@@ -511,6 +511,16 @@ def backward(labels, scores, _right=roc):
 
 @misconception(
     ROC,
+    "axes of the area exchanged",
+    "The area is that between the curve and the tpr axis: 1 minus the one asked for. Which of the two shares are the heights?",
+)
+def left_of_the_curve(labels, scores, _right=roc):
+    fpr, tpr, auc = _right(labels, scores)
+    return fpr, tpr, 1 - auc
+
+
+@misconception(
+    ROC,
     "negative area",
     "The curve is integrated from (1, 1) to (0, 0): the area is negative.",
 )

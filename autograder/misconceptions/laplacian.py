@@ -973,6 +973,7 @@ def _choice(numbers: list[int], matrix: torch.Tensor) -> str:
         "the smallest": range(1, count + 1), "the trivial one and the smallest": range(count),
         "the smallest but one": range(2, count + 2), "the smallest, backward": range(count, 0, -1),
         "the largest": range(most, most - count, -1), "the largest in absolute value": by_size[1 : count + 1],
+        "the largest in absolute value, backward": by_size[count:0:-1],
     }  # fmt: skip
     found = [name for name, each in names.items() if list(each) == numbers]
     steps = torch.tensor(numbers).diff()

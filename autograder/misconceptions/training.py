@@ -465,8 +465,9 @@ def always_ten_times_the_rate(*args, lr=None, _right=train_vicreg, **options):
 
 @misconception(
     TRAIN,
-    "weight decay missing",
-    "The optimizer has no weight decay; the handout asks for 1e-6.",
+    "no weight decay in the gradients",
+    "No weight decay of 1e-6 reaches the gradients, as Adam's does: it is left out, or it is AdamW's, which shrinks the "
+    "parameters instead.",
 )
 def no_weight_decay(*args, _right=train_vicreg, **options):
     from unittest import mock
@@ -505,8 +506,8 @@ def plain_sgd(*args, _right=train_vicreg, **options):
 
 @misconception(
     TRAIN,
-    "a new optimizer for every batch",
-    "The optimizer is made again for every batch and forgets its moments. Make it once.",
+    "a new optimizer on the way",
+    "The optimizer is made again while training goes on, for every batch or every epoch, and forgets its moments. Make it once.",
 )
 def new_optimizer_each_batch(*args, _right=train_vicreg, **options):
     from unittest import mock

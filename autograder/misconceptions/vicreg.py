@@ -431,6 +431,17 @@ def not_divided_by_d(z):
 
 @misconception(
     "vicreg.covariance_loss",
+    "divided by d − 1",
+    "The sum over the pairs of columns is divided by d − 1. The 1 is taken from |B|, in the covariances; the factor of the sum is 1/d.",
+)
+def divided_by_one_column_less(z):
+    centered = z - z.mean(dim=0)
+    cov = centered.T @ centered / (len(z) - 1)
+    return (cov - torch.diag(cov.diagonal())).pow(2).sum() / max(z.shape[1] - 1, 1)
+
+
+@misconception(
+    "vicreg.covariance_loss",
     "mean over the off-diagonal entries",
     "You divide by the number of entries that you add, d (d − 1). The equation divides by d.",
 )
@@ -828,7 +839,11 @@ def and_not_divided(version):
     return lambda z: version(z) * (len(z) - 1) ** 2
 
 
-@alteration("vicreg.covariance_loss", "1/d missing")
+@alteration(
+    "vicreg.covariance_loss",
+    "1/d missing",
+    instead_of=("mean over the off-diagonal entries", "mean over the whole matrix", "divided by d − 1"),
+)
 def and_without_d(version):
     return lambda z: version(z) * z.shape[1]
 

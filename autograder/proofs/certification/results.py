@@ -160,8 +160,8 @@ and the tests hold that they cover every known mistake. {open}
 - A **right variant** (`autograder/proofs/variants/`) is *refused* when any item of any task fails.
 - A **pair** is two mistakes that meet: in one function, in a function and one that it calls, or in two that it calls. The
   diagnosis may name both, one or none of them; *are a third* where two mistakes together are a third one exactly.
-  Pairs that do not meet are diagnosed apart, each from facts of its own function. Of a function with more than
-  {most} pairs, {most} are drawn with a fixed seed; fewer of {fewer}.
+  Pairs that do not meet are diagnosed apart, each from facts of its own function. All are run but of functions
+  for which that would take hours, where they are drawn with a fixed seed: {some}.
 
 {table}
 
@@ -185,5 +185,5 @@ def page(results: dict[str, dict]) -> str:
     left = collections.Counter(job.kind for job in work() if job.key not in results)
     missing = [f"{left[kind]} {words}" for kind, words in OPEN.items() if left[kind]]
     still = f"Not run yet: {' and '.join(missing)}." if missing else "Nothing is left to be run."
-    fewer = " and ".join(f"`{target}` ({most})" for target, most in judging.FEWER_PAIRS.items())
-    return PAGE.format(table=table(results), faults=told, most=judging.MOST_PAIRS, fewer=fewer, open=still)
+    some = ", ".join(f"{most} of `{target}`" for target, most in judging.SOME_PAIRS.items())
+    return PAGE.format(table=table(results), faults=told, some=some, open=still)
