@@ -160,8 +160,8 @@ and the tests hold that they cover every known mistake. {open}
 - A **right variant** (`autograder/proofs/variants/`) is *refused* when any item of any task fails.
 - A **pair** is two mistakes that meet: in one function, in a function and one that it calls, or in two that it calls. The
   diagnosis may name both, one or none of them; *are a third* where two mistakes together are a third one exactly.
-  Pairs that do not meet are diagnosed apart, each from facts of its own function. All are run but of functions
-  for which that would take hours, where they are drawn with a fixed seed: {some}.
+  Pairs that do not meet are diagnosed apart, each from facts of its own function. All are run, except where
+  that would take hours; there some are drawn with a fixed seed: {some}.
 
 {table}
 
