@@ -336,6 +336,7 @@ def test_wrong_usage_is_one_sentence(tmp_path, capsys):
     for arguments, told in (
         (["no.such_item"], "no.such_item is no threshold item"),
         (["retrieval.precision", "--seeds", "1"], "2 or more"),
+        (["retrieval.precision", "--seeds", "0"], "2 or more"),
         (["retrieval.precision", "--out", tmp_path / "file"], "is a file"),
     ):
         assert cli.main(["calibrate", *map(str, arguments)]) == 2
