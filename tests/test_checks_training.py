@@ -12,6 +12,7 @@ from autograder.proofs import harness
 from autograder.proofs.calibration.items import NO_VARIANCE, OTHER_IMAGES, UNTRAINED, known_mistakes
 from autograder.proofs.variants import variants
 from autograder.student import StudentError
+from tests.chosen import first_of_each_function
 
 POINTS = {"training": 12, "representations": 8}
 TASKS = {"training": "training", "evaluation": "representations"}  # by module; its `retrieve` is task 5
@@ -59,13 +60,13 @@ def test_reference_passes_all_checks_with_one_training_run():
         assert threshold_failures(package) == set()
 
 
-@pytest.mark.parametrize("entry", VARIANTS, ids=name_of)
+@pytest.mark.parametrize("entry", first_of_each_function(VARIANTS), ids=name_of)
 def test_variant_passes(entry):
     with mutants.package_with(entry) as package:
         assert failures(package, TASKS[entry.task_module]) == {}
 
 
-@pytest.mark.parametrize("entry", MISTAKES, ids=name_of)
+@pytest.mark.parametrize("entry", first_of_each_function(MISTAKES), ids=name_of)
 def test_mistake_is_caught(entry):
     with mutants.package_with(entry) as package:
         found = failures(package, TASKS[entry.task_module], stop=True)
@@ -73,15 +74,6 @@ def test_mistake_is_caught(entry):
     (error,) = found.values()
     assert isinstance(error, Mismatch | StudentError)
     assert not isinstance(error, NameError | ImportError), "the entry itself does not run"
-
-
-def first_of_each_function(entries) -> list:
-    """The others are marked as slow."""
-    seen: set = set()
-    return [
-        pytest.param(each, marks=pytest.mark.slow) if each.target in seen else (seen.add(each.target) or each)
-        for each in entries
-    ]
 
 
 @pytest.mark.parametrize("entry", first_of_each_function(MISTAKES), ids=name_of)
