@@ -97,16 +97,16 @@ def describe(cell, grade_id: str, points: float | None = None, locked: bool = Fa
 
 def test_cells(notebook) -> dict[str, float]:
     """The locked cells whose points our grader gives: their maxima by grade_id, which is the task's id."""
-    return maxima(notebook, "locked")
+    return maxima(notebook, "code", "locked")
 
 
 def answer_cells(notebook) -> dict[str, float]:
     """The cells whose points are given by hand: their maxima by grade_id, which is the question's id."""
-    return maxima(notebook, "solution")
+    return maxima(notebook, "markdown", "solution")
 
 
-def maxima(notebook, mark_: str) -> dict[str, float]:
-    data = [cell.metadata.get("nbgrader", {}) for cell in notebook.cells]
+def maxima(notebook, cell_type: str, mark_: str) -> dict[str, float]:
+    data = [cell.metadata.get("nbgrader", {}) for cell in notebook.cells if cell.cell_type == cell_type]
     return {each["grade_id"]: float(each["points"]) for each in data if each.get("grade") and each.get(mark_)}
 
 
