@@ -13,7 +13,6 @@ import functools
 import hashlib
 import itertools
 import json
-import random
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -140,8 +139,6 @@ def check_of(item: str) -> harness.Check:
 
 # Two mistakes at once
 
-SOME_PAIRS = {"latent_optimization.optimize_latents": 20}  # one takes ten seconds, all would take hours
-
 # Two mistakes that together are a third: (function, the two) -> its name. Which of them was made cannot be seen.
 TOGETHER = {
     ("vicreg.invariance_loss", frozenset({"summed over the columns", "not averaged over the batch"})): "sum instead of mean",
@@ -183,15 +180,13 @@ class Pair:
 
 
 def pairs(top: str) -> list[Pair]:
-    """The pairs that meet in this function, or as many of them as can be diagnosed in minutes."""
+    """The pairs that meet in this function."""
     own = misconceptions.entries(top)
     helpers = [misconceptions.entries(helper) for helper in diagnosis.functions_called(top)]
     found = [(a, b) for entries in helpers for a in own for b in entries]
     found += [both for one, other in itertools.combinations(helpers, 2) for both in itertools.product(one, other)]
     found += diagnosis.pairs_within(top)
-    most = SOME_PAIRS.get(top, len(found))
-    chosen = random.Random(top).sample(found, most) if len(found) > most else found
-    return [Pair(top, *each) for each in chosen]
+    return [Pair(top, *each) for each in found]
 
 
 # Which items can change?

@@ -160,8 +160,7 @@ and the tests hold that they cover every known mistake. {open}
 - A **right variant** (`autograder/proofs/variants/`) is *refused* when any item of any task fails.
 - A **pair** is two mistakes that meet: in one function, in a function and one that it calls, or in two that it calls. The
   diagnosis may name both, one or none of them; *are a third* where two mistakes together are a third one exactly.
-  Pairs that do not meet are diagnosed apart, each from facts of its own function. All are run, except where
-  that would take hours; there some are drawn with a fixed seed: {some}.
+  Pairs that do not meet are diagnosed apart, each from facts of its own function.
 
 {table}
 
@@ -185,5 +184,4 @@ def page(results: dict[str, dict]) -> str:
     left = collections.Counter(job.kind for job in work() if job.key not in results)
     missing = [f"{left[kind]} {words}" for kind, words in OPEN.items() if left[kind]]
     still = f"Not run yet: {' and '.join(missing)}." if missing else "Nothing is left to be run."
-    some = ", ".join(f"{most} of `{target}`" for target, most in judging.SOME_PAIRS.items())
-    return PAGE.format(table=table(results), faults=told, some=some, open=still)
+    return PAGE.format(table=table(results), faults=told, open=still)
