@@ -13,7 +13,7 @@ import contextlib
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 
 import nbformat
@@ -127,7 +127,7 @@ def everywhere(released: Path, cells: Callable) -> dict[str, float]:
 
 def asked_part(full: rubric.Rubric, points: dict[str, float], assignment: str) -> rubric.Rubric:
     """The part of the rubric for these tasks. Raises CourseError where its points are not those of the course."""
-    chosen = "" if len(points) == len(full.tasks) else "".join(f" --task {each}" for each in points)
+    chosen = task_options(points, full)
     known = {task.id: sum(item.points for item in task.items) for task in full.tasks}
     compare_points(known, points, assignment, chosen, "grades the task")
     return full.only(points)
@@ -135,9 +135,14 @@ def asked_part(full: rubric.Rubric, points: dict[str, float], assignment: str) -
 
 def check_questions(part: rubric.Rubric, full: rubric.Rubric, points: dict[str, float], assignment: str) -> None:
     """Raise CourseError where the points of questions are not those of the course: who grades by hand sees the rubric's."""
-    chosen = "" if len(part.tasks) == len(full.tasks) else "".join(f" --task {task.id}" for task in part.tasks)
+    chosen = task_options([task.id for task in part.tasks], full)
     known = {question.id: question.points for question in full.questions}
     compare_points(known, points, assignment, chosen, "asks the question")
+
+
+def task_options(tasks: Collection[str], full: rubric.Rubric) -> str:
+    """What chooses these tasks on the command line; nothing for all of them."""
+    return "" if len(tasks) == len(full.tasks) else "".join(f" --task {each}" for each in tasks)
 
 
 def compare_points(known: dict[str, float], points: dict[str, float], assignment: str, chosen: str, does: str) -> None:
