@@ -125,10 +125,14 @@ def _own_distances(student, test, reference, k: int) -> torch.Tensor | None:
 # Curves
 
 
+MAX_POINTS = 10_000  # of a curve: what they are compared with takes memory for each
+
+
 def check_roc(value, vertices: torch.Tensor, auc: float) -> None:
     """`value` is (fpr, tpr, auc) of the curve that runs straight from vertex to vertex, (P, 2): fpr, tpr."""
     fpr, tpr, area = parts(value, ("fpr", "tpr", "auc"), "roc(labels, scores)")
     fpr = expect.tensor(vector(fpr), (None,), what="fpr").double()
+    expect.true(len(fpr) <= MAX_POINTS, f"a curve of at most {MAX_POINTS} points", f"{len(fpr)} points")
     tpr = expect.tensor(vector(tpr), (len(fpr),), what="tpr").double()
     # float32 gives 1e-7; a tie that counts 0 or 1 instead of one half is off by 1e-3 or more here.
     expect.close(area, torch.tensor(auc, dtype=torch.float64), rtol=0, atol=1e-5, what="auc")

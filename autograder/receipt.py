@@ -27,12 +27,14 @@ PACKAGES = (
 )  # fmt: skip
 OURS = ("autograder", "solutions")  # packages that imports are followed into; `assignment` is handed out as a whole
 # Where the machinery that gives and words every verdict begins; what these files import belongs to it.
-GRADER = ("autograder/grading.py", "autograder/plugin.py", "autograder/checks/conftest.py", "autograder/checks/pytest.ini")
+GRADER = ("autograder/grading.py", "autograder/plugin.py", "autograder/checks/pytest.ini")
+FOR_ALL = (("autograder/worker", "*.py"), ("autograder/checks", "**/conftest.py"))  # folder, and which of its files
 
 
 def of_grading(rubric: Rubric, full_rubric: Rubric, confinement: Confinement) -> dict:
     """All of the receipt but what belongs to one submission: `rubric` is the part that is graded."""
-    grader = closure([*map(PROJECT.joinpath, GRADER), *(PROJECT / "autograder" / "worker").glob("*.py")])
+    others = [path for folder, pattern in FOR_ALL for path in (PROJECT / folder).glob(pattern)]
+    grader = closure([*map(PROJECT.joinpath, GRADER), *others])
     calls = {task.id: modules_of(task.id, full_rubric, grader) for task in rubric.tasks}
     called = [name for name in module_names(full_rubric) if any(name in names for names in calls.values())]
     return {
@@ -57,7 +59,9 @@ def of_results(report: Report) -> str:
     """One digest of all verdicts, points and messages; times are left out, for they differ from run to run."""
     items = [dataclasses.asdict(item) for item in report.items()]
     told = [{key: value for key, value in item.items() if key != "seconds"} for item in items]
-    return digest_of_data([told, report.notes])
+    sums = [report.total, report.max_total, report.bonus, report.max_bonus]
+    sums += [[task.id, task.title, task.points, task.max_points, task.bonus] for task in report.tasks]
+    return digest_of_data([told, report.notes, sums])
 
 
 def complete(report: Report, of_grading: dict, files: dict[str, str]) -> dict:

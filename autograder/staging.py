@@ -12,6 +12,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 RELEASED = PROJECT / "assignment"
 MAX_FILE = 1024 * 1024  # bytes of one student file
 MAX_MEMBERS = 20_000  # files of one submission
+MAX_DEPTH, MAX_NAME, MAX_PATH = 50, 255, 1000  # folders below each other; bytes of one name, and of a whole path
 MAX_DIRECTORY = 8 * 1024 * 1024  # bytes of a zip's table of contents, which takes ten times as much once it is read
 PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # other methods are unpacked at one stroke, whatever comes out
 # Of autograder/, what students' copies do not hold.
@@ -44,8 +45,17 @@ class Source:
 def stage(submission: Path, files: Iterable[str], into: Path) -> Staged:
     """Build `into` from the release and the submission (a folder or zip). Raises SubmissionError when it is refused."""
     lay_out_release(into)
+    try:
+        return take(submission, tuple(files), into)
+    except (RecursionError, ValueError) as error:
+        # Nobody knows such a submission, and a fault of the grader would give it full points.
+        raise SubmissionError(f"its names or files cannot be read ({type(error).__name__}: {str(error)[:200]})") from None
+
+
+def take(submission: Path, files: tuple[str, ...], into: Path) -> Staged:
+    """Put the student's own files into the tree that was laid out."""
     source = read_zip(submission) if submission.is_file() else read_folder(submission)
-    root, note = find_assignment(source, tuple(files))
+    root, note = find_assignment(source, files)
     staged = Staged([], [note] if note else [])
     for name in files:
         reader = source.files.get(root / name) if root is not None else None
@@ -53,7 +63,7 @@ def stage(submission: Path, files: Iterable[str], into: Path) -> Staged:
             staged.missing.append(name)
         else:
             (into / "assignment" / name).write_bytes(reader())
-    staged.notes += extras(source, root, tuple(files))
+    staged.notes += extras(source, root, files)
     staged.notes = [" ".join(each.split()) for each in staged.notes]  # a name may hold line breaks
     return staged
 
@@ -73,15 +83,25 @@ def read_folder(folder: Path) -> Source:
     found = {}
     for base, folders, names in os.walk(folder):
         folders[:] = sorted(each for each in folders if each not in SKIPPED)
+        for name in folders:  # before they are entered
+            check_name(PurePosixPath(Path(base, name).relative_to(folder).as_posix()))
         for name in sorted(names) + [each for each in folders if os.path.islink(os.path.join(base, each))]:
             path = Path(base, name)
             relative = PurePosixPath(path.relative_to(folder).as_posix())
+            check_name(relative)
             if path.suffix == ".py" or path.is_symlink():
                 check_regular(path, relative)
             found[relative] = lambda path=path, relative=relative: read_limited(path, relative)
             if len(found) > MAX_MEMBERS:
                 raise SubmissionError(f"the submission holds more than {MAX_MEMBERS} files")
     return Source(found)
+
+
+def check_name(path: PurePosixPath) -> None:
+    """Refuse what this system could not have as a path of a file, or hardly."""
+    sizes = [len(os.fsencode(part)) for part in path.parts]
+    if len(sizes) > MAX_DEPTH or max(sizes) > MAX_NAME or sum(sizes) > MAX_PATH:
+        raise SubmissionError(f"a path in it is too long, or too many folders deep: {str(path)[:60]} …")
 
 
 def check_regular(path: Path, relative: PurePosixPath) -> None:
@@ -141,6 +161,7 @@ def read_zip(path: Path) -> Source:
             raise SubmissionError(f"the zip holds {member.filename!r}, which is a link or a special file")
         if member.is_dir() or SKIPPED & set(name.parts):
             continue
+        check_name(name)
         if name in found and name.suffix == ".py":
             raise SubmissionError(f"the zip holds {member.filename!r} twice")
         found[name] = lambda member=member: read_member(path, member)

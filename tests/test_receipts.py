@@ -273,6 +273,8 @@ def test_words_are_renewed_where_a_message_quotes_them():
         (lambda text: text.replace('"verdict": "passed"', '"verdict": "fine"'), "does not fit report.schema.json"),
         (lambda text: text.replace('"receipt"', '"no_receipt"'), "does not fit report.schema.json"),
         (lambda text: text.replace('"verdict": "failed"', '"verdict": "passed"'), "was changed after it was written"),
+        (lambda text: text.replace('"total": ', '"total": 1'), "was changed after it was written"),
+        (lambda text: text.replace('"points": 0', '"points": 9', 1), "was changed after it was written"),
     ],
 )
 def test_a_damaged_or_altered_report_is_not_used(graded, tmp_path, damage, words):
@@ -291,6 +293,20 @@ def test_a_damaged_report_is_graded_again_and_says_so(graded, again, tmp_path):
     printed = again()
     assert "The stored report is not valid JSON; graded again." in printed and len(ITEM_LINE.findall(printed)) == 4
     assert results(path.parent) == whole
+
+
+def test_whatever_pytest_loads_for_the_checks_belongs_to_the_grader(monkeypatch, tmp_path):
+    """A conftest.py may replace what any check is given."""
+    copied = tmp_path / "project"
+    shutil.copytree(PROJECT / "autograder", copied / "autograder", ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+    for name in ("solutions", "assignment"):
+        (copied / name).symlink_to(PROJECT / name)
+    monkeypatch.setattr(receipt, "PROJECT", copied)
+    full = rubric.load()
+    part, confinement = full.only(["warmup"]), sandbox.Confinement("none", None, False)
+    before = receipt.of_grading(part, full, confinement)["grader"]
+    (copied / "autograder" / "checks" / "hidden" / "conftest.py").write_text("fixed = 1\n")
+    assert receipt.of_grading(part, full, confinement)["grader"] != before
 
 
 @pytest.mark.slow

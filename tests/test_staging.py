@@ -131,6 +131,34 @@ def test_a_file_that_is_no_zip_is_refused(tmp_path):
         stage(tmp_path, tmp_path / "z.zip")
 
 
+@pytest.mark.parametrize("name", ["a" * 256, "/".join(["a"] * 51), "/".join(["a" * 200] * 6), "ä" * 128])
+def test_names_that_no_file_can_have_are_refused(tmp_path, name):
+    """Wherever they stand: a fault of the grader, which they were, would give full points."""
+    for number, place in enumerate(("assignment", "autograder", ".")):
+        archive = make_zip(tmp_path / f"{number}.zip", {"assignment/vicreg.py": "", f"{place}/{name}.py": ""})
+        with pytest.raises(staging.SubmissionError, match="too long, or too many folders deep"):
+            staging.stage(archive, FILES, tmp_path / str(number))
+
+
+def test_a_folder_is_refused_before_it_is_followed_too_deep(tmp_path):
+    deep = tmp_path / "submission" / "/".join(["a"] * 60)
+    deep.mkdir(parents=True)
+    with pytest.raises(staging.SubmissionError, match="too many folders deep"):
+        stage(tmp_path, tmp_path / "submission")
+
+
+@given(st.lists(st.text(max_size=300), min_size=1, max_size=3, unique_by=lambda name: name.encode(errors="replace")), st.sampled_from(["", "assignment/", "autograder/"]))
+def test_any_names_in_a_zip_only_ever_raise_one_error(tmp_path_factory, names, place):
+    folder = tmp_path_factory.mktemp("names")
+    with zipfile.ZipFile(folder / "z.zip", "w") as archive:
+        for name in names:
+            archive.writestr(zipfile.ZipInfo(place + name.encode(errors="replace").decode()), b"")
+    try:
+        stage(folder, folder / "z.zip")
+    except staging.SubmissionError:
+        pass
+
+
 whole = io.BytesIO()
 with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as _archive:
     _archive.writestr("assignment/vicreg.py", "x = 1\n" * 50)

@@ -14,7 +14,7 @@ from autograder.sinks import LOG_COMMANDS, apart, number, plain
 
 BYTE_ORDER_MARK = "\ufeff"
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # what a cell must not start with
-REJECTED = "rejected before running"  # how the note of such a report begins (grading.py)
+TOLD = ("rejected before running", "The grader failed")  # how notes begin on a whole submission (grading.py)
 
 
 def render(reports: Iterable[Report], order: Sequence[str] = ()) -> str:
@@ -29,7 +29,7 @@ def render(reports: Iterable[Report], order: Sequence[str] = ()) -> str:
         points = {task.id: number(task.points) for task in report.tasks}
         totals = map(number, (report.total, report.max_total, report.bonus, report.max_bonus))
         counts = [report.count(verdict) for verdict in VERDICTS]
-        note = next((each for each in report.notes if each.startswith(REJECTED)), "")
+        note = next((each for each in report.notes if each.startswith(TOLD)), "")
         shown = [points.get(task, "") for task in tasks]
         table.writerow([harmless(report.submission), *totals, *shown, *counts, harmless(note)])
     return BYTE_ORDER_MARK + text.getvalue()

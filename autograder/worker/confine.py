@@ -11,14 +11,37 @@ try:
 except ImportError:  # not Linux; the grader then never asks for it
     landlockpy = None
 
-# System calls that a worker is refused, by machine: an architecture's own number, then those of the calls.
-# memfd_create, memfd_secret, shmget, msgget: memory that no process is seen to have, and that can outlive them all.
-# ptrace, process_vm_readv, process_vm_writev: other processes' memory. io_uring_setup: makes calls that are not looked at.
-ARCHITECTURES = {
-    "x86_64": (0xC000003E, {"forbidden": (319, 447, 29, 68, 101, 310, 311, 425), "socket": 41}),
-    "aarch64": (0xC00000B7, {"forbidden": (279, 447, 194, 186, 117, 270, 271, 425), "socket": 198}),
-}
-
+# System calls that a worker is refused, by name: their numbers on x86-64 and on ARM (None: it has no such call).
+REFUSED = {
+    # Memory that no process is seen to have, and that can outlive them all: what one item stores, a later one could read.
+    "memfd_create": (319, 279), "memfd_secret": (447, 447), "mq_open": (240, 180), "mq_unlink": (241, 181),
+    "shmget": (29, 194), "shmat": (30, 196), "shmctl": (31, 195),
+    "semget": (64, 190), "semctl": (66, 191), "semop": (65, 193), "semtimedop": (220, 192),
+    "msgget": (68, 186), "msgctl": (71, 187), "msgsnd": (69, 189), "msgrcv": (70, 188),
+    "add_key": (248, 217), "request_key": (249, 218), "keyctl": (250, 219),
+    "setxattr": (188, 5), "lsetxattr": (189, 6), "fsetxattr": (190, 7), "setxattrat": (463, 463),
+    "removexattr": (197, 14), "lremovexattr": (198, 15), "fremovexattr": (199, 16), "removexattrat": (466, 466),
+    "file_setattr": (469, 469),
+    # Other processes: their memory, descriptors, and how they are run.
+    "ptrace": (101, 117), "process_vm_readv": (310, 270), "process_vm_writev": (311, 271), "process_madvise": (440, 440),
+    "kcmp": (312, 272), "pidfd_getfd": (438, 438), "setpriority": (141, 140), "ioprio_set": (251, 30),
+    "sched_setaffinity": (203, 122), "sched_setparam": (142, 118), "sched_setscheduler": (144, 119), "sched_setattr": (314, 274),
+    # Namespaces of its own, with file systems in memory that nothing counts.
+    "unshare": (272, 97), "setns": (308, 268), "chroot": (161, 51), "pivot_root": (155, 41), "mount": (165, 40),
+    "umount2": (166, 39), "open_tree": (428, 428), "move_mount": (429, 429), "fsopen": (430, 430), "fspick": (433, 433),
+    # Much of the kernel that no exercise needs. io_uring makes calls that are not looked at.
+    "io_uring_setup": (425, 425), "userfaultfd": (323, 282), "bpf": (321, 280), "perf_event_open": (298, 241),
+    "fanotify_init": (300, 262), "chown": (92, None), "fchown": (93, 55), "lchown": (94, None), "fchownat": (260, 54),
+}  # fmt: skip
+# Calls that are answered as if they were done, for libraries make them in passing: rights and times of files would outlive
+# an item, too, and with Landlock alone they may be those of any file of the user who grades.
+PRETENDED = {
+    "chmod": (90, None), "fchmod": (91, 52), "fchmodat": (268, 53), "fchmodat2": (452, 452),
+    "utime": (132, None), "utimes": (235, None), "futimesat": (261, None), "utimensat": (280, 88),
+}  # fmt: skip
+CLONE, CLONE3, PRLIMIT, SOCKET = (56, 220), (435, 435), (302, 261), (41, 198)
+NAMESPACES = 0x7E020000  # flags of clone(2) that make a namespace
+MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}  # which of the numbers, and the architecture's own
 
 def apply(config: dict, limits: dict) -> None:
     """Resource limits, then Landlock where the grader found it to work."""
@@ -84,9 +107,9 @@ def restrict(paths: dict) -> None:
 
 def forbid_calls() -> None:
     """Refuse the system calls above, and sockets but those within this machine, on the architectures that we know."""
-    if platform.machine() not in ARCHITECTURES:
+    if platform.machine() not in MACHINES:
         return
-    program = b"".join(filter_program(*ARCHITECTURES[platform.machine()]))
+    program = b"".join(filter_program(*MACHINES[platform.machine()]))
     kept = ctypes.create_string_buffer(program, len(program))
     library, no_new_privileges, set_seccomp, by_filter = ctypes.CDLL(None), 38, 22, 2
     described = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(kept))
@@ -94,17 +117,28 @@ def forbid_calls() -> None:
     library.prctl(set_seccomp, by_filter, ctypes.create_string_buffer(described, len(described)), 0, 0)
 
 
-def filter_program(architecture: int, calls: dict) -> list[bytes]:
+def filter_program(column: int, architecture: int) -> list[bytes]:
     """The filter in the kernel's language (seccomp(2)): 8 bytes an instruction, jumps count instructions to be skipped."""
 
     def instruction(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
         return struct.pack("HBBI", code, if_true, if_false, value)
 
-    load, equal, at_least, give = 0x20, 0x15, 0x35, 0x06
-    allow, refuse = instruction(give, 0x7FFF0000), instruction(give, 0x00050001)  # refuse: the error EPERM
-    program = [instruction(load, 4), instruction(equal, architecture, 1), refuse]  # a call of another architecture
-    program += [instruction(load, 0), instruction(at_least, 0x40000000, 0, 1), refuse]  # x32, another numbering
-    for number in calls["forbidden"]:
-        program += [instruction(equal, number, 0, 1), refuse]
-    program += [instruction(equal, calls["socket"], 1), allow]
-    return program + [instruction(load, 16), instruction(equal, 1, 0, 1), allow, refuse]  # 1 is AF_UNIX
+    def errno(number: int) -> bytes:
+        return instruction(give, 0x00050000 | number)
+
+    load, equal, at_least, any_bit, give = 0x20, 0x15, 0x35, 0x45, 0x06
+    call, machine, argument = 0, 4, 16  # where they stand in what the filter is given; of the first argument, the lower half
+    allow, refuse, pretend, unknown = instruction(give, 0x7FFF0000), errno(1), errno(0), errno(38)
+    program = [instruction(load, machine), instruction(equal, architecture, 1), refuse]  # a call of another architecture
+    program += [instruction(load, call), instruction(at_least, 0x40000000, 0, 1), refuse]  # x32, another numbering
+    for calls, answer in ((REFUSED, refuse), (PRETENDED, pretend), ({"clone3": CLONE3}, unknown)):
+        # Nobody can see the flags of clone3; the C library falls back to clone.
+        for number in filter(None, (numbers[column] for numbers in calls.values())):
+            program += [instruction(equal, number, 0, 1), answer]
+    for number, test in (
+        (CLONE[column], [instruction(any_bit, NAMESPACES, 1, 0), allow, refuse]),
+        (PRLIMIT[column], [instruction(equal, 0, 0, 1), allow, refuse]),  # of any other process than its own
+        (SOCKET[column], [instruction(equal, 1, 0, 1), allow, refuse]),  # 1 is AF_UNIX
+    ):
+        program += [instruction(equal, number, 0, 1 + len(test)), instruction(load, argument), *test]
+    return program + [allow]

@@ -20,6 +20,7 @@ import traceback
 
 POLL_SECONDS = 0.02  # how soon the end of a worker is noticed
 SCAN_SECONDS = 0.1  # how often what it and its children use is added up
+START_OF_STACK = 25  # among the fields of /proc/PID/stat that follow the name (proc(5): field 28)
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 
 
@@ -93,10 +94,9 @@ class Server:
             return
         self.next_scan = time.monotonic() + SCAN_SECONDS
         members = descendants(os.getpid())
-        inherited = private_bytes(os.getpid())  # every fork starts with the server's pages, shared until written to
         if len(members) > self.limits["processes"]:
             self.end("processes")
-        elif sum(max(0, private_bytes(each) - inherited) for each in members) > self.limits["memory_bytes"] * 1.1:
+        elif sum(map(own_bytes, members)) > self.limits["memory_bytes"] * 1.1:
             self.end("memory")
 
     def end(self, reason: str | None, status: int | None = None) -> None:
@@ -108,6 +108,7 @@ class Server:
         for folder in [self.config["scratch"]] + ["/dev/shm"] * self.config["private_pids"]:
             try:
                 empty(folder)
+                os.utime(folder, (0, 0))  # the next item shall not learn when the last one wrote here
             except OSError as error:
                 print(f"could not empty {folder}: {error}", file=sys.stderr)
 
@@ -254,6 +255,17 @@ def private_bytes(pid: int) -> int:
     except OSError:
         pass
     return total
+
+
+def own_bytes(pid: int) -> int:
+    """The private memory that a process did not get from the server when it was forked.
+
+    A fork starts with the server's pages, shared until they are written to. A program that was started since does not: its
+    stack begins elsewhere.
+    """
+    me = os.getpid()
+    forked = stat_fields(pid)[START_OF_STACK:][:1] == stat_fields(me)[START_OF_STACK:][:1]
+    return max(0, private_bytes(pid) - private_bytes(me) * forked)
 
 
 def prctl(option: int, value: int) -> None:

