@@ -1,8 +1,10 @@
 """The wall itself: fork server, workers and confinement, in each mode that this machine offers."""
+import sys
 import time
 
 import pytest
 import torch
+from torch.utils.data import DataLoader
 
 from autograder import sandbox, staging
 from autograder.forkserver import Crash, ForkServer, Limits
@@ -102,6 +104,35 @@ def compute():
     halves = torch.ones(64, 64, dtype=torch.float16) @ torch.ones(64, 64, dtype=torch.float16)
     return min(cores), len(KMeans(2, n_init=1).fit([[0.0], [1.0], [9.0]]).labels_), float(halves.max())
 
+def load():
+    from torch.utils.data import DataLoader
+    generator = torch.Generator().manual_seed(3)
+    options = {"num_workers": 2, "prefetch_factor": 2, "persistent_workers": True, "generator": generator}
+    return torch.cat(list(DataLoader(torch.arange(10), batch_size=4, shuffle=True, **options)))
+
+def touch(folder):
+    """Change what outlives the files in a folder, its rights and times, and tell them."""
+    before = os.stat(folder)
+    os.chmod(folder, 0o711)
+    os.utime(folder, (77, 77))
+    now = os.stat(folder)
+    return [now.st_mode == before.st_mode, now.st_mtime == before.st_mtime]
+
+def store(what):
+    library = __import__("ctypes").CDLL(None, use_errno=True)
+    actions = {
+        "semaphores": lambda: library.semget(0, 1, 0o1600),
+        "messages": lambda: library.msgget(0, 0o1600),
+        "a namespace": lambda: library.unshare(0x10000000),
+        "an attribute": lambda: os.setxattr(".", "user.kept", b"x"),
+        "the server's limit": lambda: __import__("resource").prlimit(os.getppid(), 12, (5, 5)),
+        "the server's priority": lambda: os.setpriority(os.PRIO_PROCESS, os.getppid(), 5),
+    }
+    try:
+        return "denied: PermissionError" if actions[what]() == -1 else "done"
+    except OSError as error:
+        return "denied: " + type(error).__name__
+
 def parent():
     return os.getppid()
 
@@ -148,6 +179,26 @@ def test_values_come_back(server):
 def test_libraries_find_what_they_read_of_the_machine(server):
     cores, labels, largest = ask(server, "compute", limits=Limits(call_seconds=60))
     assert cores > 0 and (labels, largest) == (3, 64)
+
+
+def test_a_data_loader_with_processes_gives_the_same_order_everywhere(server):
+    """With Landlock alone it cannot start any: semaphores would lie in /dev/shm, which is everybody's."""
+    generator = torch.Generator().manual_seed(3)
+    here = torch.cat(list(DataLoader(torch.arange(10), batch_size=4, shuffle=True, generator=generator)))
+    assert torch.equal(ask(server, "load", limits=Limits(call_seconds=60)), here)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="system calls of Linux")
+@pytest.mark.parametrize(
+    "what", ["semaphores", "messages", "a namespace", "an attribute", "the server's limit", "the server's priority"]
+)
+def test_nothing_is_stored_where_a_later_item_could_find_it(server, what):
+    assert ask(server, "store", what) == "denied: PermissionError"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="system calls of Linux")
+def test_rights_and_times_of_folders_are_not_changed_though_libraries_may_ask_for_it(server):
+    assert ask(server, "touch", ".") == [True, True]
 
 
 def test_a_dead_worker_costs_one_call_and_the_next_gets_a_fresh_one(server):
