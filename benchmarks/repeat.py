@@ -6,6 +6,7 @@
     python -m benchmarks.repeat --minutes 30                                   whatever can be graded in that time
     python -m benchmarks.repeat --only reference --only import-crash           some submissions alone
     python -m benchmarks.repeat --jobs 8                                       as many gradings at once, on a large machine
+    python -m benchmarks.repeat --keep FILE                                    go on where an interrupted run into FILE ended
 
 Grades the reference and five faulty submissions again and again, each time in the next of several surroundings: number of
 threads, hash seed, locale, time zone, temporary and current folder, a busy machine, two gradings at once; as a folder with
@@ -29,7 +30,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
-from autograder import rubric
+from autograder import receipt, rubric, sandbox
 
 PROJECT = Path(__file__).resolve().parent.parent
 BURST = 3  # gradings of a submission in one process: the later ones must not see what the earlier ones left there
@@ -120,13 +121,14 @@ def normalize(images):
 def main() -> int:
     options = parser().parse_args()
     names = options.only or ["reference", *FAULTY]
+    kept = Kept(options.keep, names, options.task, options.times)
     with tempfile.TemporaryDirectory(prefix="repeat-") as base:
-        found = repeat(names, options, Path(base))
+        found = repeat(names, options, Path(base), kept)
     for name, reports in found.items():
         seen = different(reports)
         points = " or ".join(dict.fromkeys(f"{report['total']:g}" for _, report in seen))
         print(f"{name:<26}{len(reports):>5} gradings {len(seen):>4} different reports   {points} points")
-        if len(seen) > 1:
+        if len(seen) > 1 and all("tasks" in report for _, report in seen[:2]):
             print(difference(*seen[:2]))
     return int(any(len(different(reports)) != 1 for reports in found.values()))
 
@@ -137,30 +139,59 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--times", type=int, default=100, help="gradings of each submission (default: 100)")
     top.add_argument("--minutes", type=float, default=math.inf, help="begin nothing new after this time")
     top.add_argument("--jobs", type=int, default=1, metavar="N", help="surroundings at once (default: 1)")
+    top.add_argument("--keep", type=Path, metavar="FILE", help="write each report's digest there, and count those that are there")
     top.add_argument("--task", action="append", default=[], help="only this task (may be repeated)")
     top.add_argument("--only", action="append", default=[], choices=["reference", *FAULTY], help="only this submission")
     return top
 
 
-def repeat(names: list[str], options: argparse.Namespace, base: Path) -> dict[str, list]:
+class Kept:
+    """The gradings of earlier runs of the same, a line of JSON for each turn in `path`; nothing is kept where it is None."""
+
+    def __init__(self, path: Path | None, names: list[str], tasks: list[str], times: int):
+        self.path, self.turns = path, {}
+        full = rubric.load()
+        rests_on = receipt.of_grading(full.only(tasks) if tasks else full, full, sandbox.choose())
+        self.of = receipt.digest_of_data([names, tasks, times, FAULTY, [each.name for each in SURROUNDINGS], rests_on])
+        lines = path.read_text(encoding="utf-8").splitlines() if path and path.exists() else []
+        for line in map(json.loads, lines):
+            if line["of"] != self.of:
+                raise SystemExit(f"{path} is of other submissions, tasks, times or code: give another file, or remove it")
+            self.turns[line["turn"]] = line["reports"]
+
+    def add(self, turn: int, reports: list[tuple]) -> None:
+        """Note of each report its digest and points."""
+        self.turns[turn] = reports
+        if self.path and reports:
+            with open(self.path, "a", encoding="utf-8") as file:
+                short = [(name, {"receipt": {"results": each["receipt"]["results"]}, "total": each["total"]}) for name, each in reports]
+                file.write(json.dumps({"of": self.of, "turn": turn, "reports": short}) + "\n")
+
+
+def repeat(names: list[str], options: argparse.Namespace, base: Path, kept: Kept) -> dict[str, list]:
     """Grade each submission so many times; returns by name the reports, each with the surroundings that it comes from."""
     shapes = {name: build(name, base / name) for name in names}
     found: dict[str, list] = {name: [] for name in names}
     started = time.perf_counter()
 
     def take(number: int, each: Surroundings, rounds: int) -> list[tuple]:
+        if number in kept.turns:
+            return kept.turns[number]
         if time.perf_counter() - started > 60 * options.minutes:
             return []
         return grade({name: shapes[name][each.shape] for name in names}, each, options.task, rounds, base / f"turn{number}")
 
     with ThreadPoolExecutor(options.jobs) as pool:
-        running = {pool.submit(take, number, *turn): turn[0].name for number, turn in enumerate(turns(options.times))}
+        running = {pool.submit(take, number, *turn): (number, turn[0].name) for number, turn in enumerate(turns(options.times))}
         for future in as_completed(running):
+            number, where = running[future]
+            if number not in kept.turns:
+                kept.add(number, future.result())
             for name, report in future.result():
-                found[name].append((running[future], report))
+                found[name].append((where, report))
             counts = ", ".join(str(len(different(reports))) for reports in found.values())
             done, passed = len(found[names[0]]), time.perf_counter() - started
-            print(f"{passed:5.0f} s: {done:>3} gradings of each, {counts} different reports (last: {running[future]})", flush=True)
+            print(f"{passed:5.0f} s: {done:>3} gradings of each, {counts} different reports (last: {where})", flush=True)
     return found
 
 
