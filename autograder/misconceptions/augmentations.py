@@ -269,6 +269,31 @@ def contrast_around_half(images, brightness=0.4, contrast=0.4, saturation=0.2, h
 
 @misconception(
     "augmentations.color_jitter",
+    "contrast around each channel's mean",
+    "You stretch each channel around its own mean, so a contrast of 0 leaves a color. The mean is that of the gray image, one number.",
+)
+def contrast_by_channel(images, brightness=0.4, contrast=0.4, saturation=0.2, hue=0.1):
+    images = (images * _factor(images, brightness)).clamp(0, 1)
+    images = images.lerp(images.mean(dim=(2, 3), keepdim=True), 1 - _factor(images, contrast)).clamp(0, 1)
+    images = images.lerp(_gray(images), 1 - _factor(images, saturation)).clamp(0, 1)
+    return _shift_hue(images, _uniform(images, -hue, hue, 1, 1, 1)).clamp(0, 1)
+
+
+@misconception(
+    "augmentations.color_jitter",
+    "saturation toward the plain mean",
+    "You take the plain mean of the channels for gray. The eye sees green brighter than blue: the weights are in the docstring.",
+)
+def saturation_toward_mean(images, brightness=0.4, contrast=0.4, saturation=0.2, hue=0.1):
+    images = (images * _factor(images, brightness)).clamp(0, 1)
+    mean = _gray(images).mean(dim=(1, 2, 3), keepdim=True)
+    images = images.lerp(mean, 1 - _factor(images, contrast)).clamp(0, 1)
+    images = images.lerp(images.mean(dim=1, keepdim=True), 1 - _factor(images, saturation)).clamp(0, 1)
+    return _shift_hue(images, _uniform(images, -hue, hue, 1, 1, 1)).clamp(0, 1)
+
+
+@misconception(
+    "augmentations.color_jitter",
     "hue left alone",
     "The hue of your images does not move.",
 )
@@ -815,7 +840,26 @@ def observe_jitter(student):
         facts["contrast"] = _drawn(jitter, "contrast", (0.2, 0.2, 0.2))
         facts["saturation"] = _drawn(jitter, "saturation", (0.7, 0.4, 0.3))
         facts["hue"] = _drawn(jitter, "hue", (0.8, 0.2, 0.2))
+        facts["contrast of green"] = _blended(jitter, "contrast")
+        facts["saturation of green"] = _blended(jitter, "saturation")
     return facts
+
+
+def _blended(jitter, kept: str):
+    """What flat green images are moved toward."""
+    images = torch.tensor((0.3, 0.7, 0.3)).view(3, 1, 1).repeat(40, 1, 4, 4)
+    off = {name: 0.0 for name in ("brightness", "contrast", "saturation", "hue") if name != kept}
+    return _read(images, lambda views: _toward(views[..., 0, 0]), lambda: jitter(images, **off))
+
+
+def _toward(pixels: torch.Tensor) -> str:
+    """The value that stays where it is, of those that can be told: gray is .535, the plain mean .433."""
+    factors = (pixels[..., 1] - pixels[..., 0]) / 0.4  # (times, N)
+    seen = (1 - factors).abs() > 0.1
+    if not seen.any():
+        return "nothing"
+    pivot = float(((pixels[..., 1] - 0.7 * factors) / (1 - factors))[seen].median())
+    return "gray" if abs(pivot - 0.535) < 0.03 else "the plain mean" if abs(pivot - 0.433) < 0.03 else "another value"
 
 
 def _drawn(jitter, kept: str, color: tuple[float, float, float]):

@@ -131,14 +131,19 @@ def test_jitter_factors(student):
 
     views = jittered(colored(N, 0.5, 0.5, 0.5), "brightness")
     measure.uniform(views.mean(dim=(1, 2, 3)) / 0.5, 0.6, 1.4, 0.03, "factors of brightness")
-    images = colored(N, 0.2, 0.2, 0.2)
-    images[:, :, :, 2:] = 0.6
+    images = colored(N, 0.15, 0.35, 0.15)
+    images[:, :, :, 2:] += 0.2
     views = jittered(images, "contrast")
-    measure.uniform((views[:, 0, 0, 3] - views[:, 0, 0, 0]) / 0.4, 0.6, 1.4, 0.05, "factors of contrast")
-    moved = (views.mean(dim=(1, 2, 3)) - 0.4).abs().max()
-    expect.true(float(moved) < 0.02, "a contrast around the mean of each image", "another mean")
-    views = jittered(colored(N, 0.7, 0.4, 0.3), "saturation")[:, :, 0, 0]
-    measure.uniform((views.amax(1) - views.amin(1)) / 0.4, 0.8, 1.2, 0.05, "factors of saturation")
+    factors = (views[:, 0, 0, 3] - views[:, 0, 0, 0]) / 0.2
+    measure.uniform(factors, 0.6, 1.4, 0.05, "factors of contrast")
+    # Around .367, the mean of gray; around .5 it is off by up to .053, around the mean of each channel by .047.
+    check_blend(views, images, factors, 0.3674, "contrast around the mean of each image's gray")
+    images = colored(N, 0.1, 0.9, 0.1)
+    views = jittered(images, "saturation")
+    factors = (views[:, 1, 0, 0] - views[:, 0, 0, 0]) / 0.8
+    measure.uniform(factors, 0.8, 1.2, 0.05, "factors of saturation")
+    # Their gray is .570; toward the plain mean of the channels, .367, it is off by .04.
+    check_blend(views, images, factors, 0.5696, "saturation that leaves the gray of each pixel")
     views = jittered(colored(N, 0.8, 0.2, 0.2), "hue")[:, :, 0, 0]
     measure.uniform((measure.hue(views) + 0.5) % 1 - 0.5, -0.1, 0.1, 0.02, "turns of the hue")
     images = colored(2 * N, 0.5, 0.5, 0.5)
@@ -149,6 +154,12 @@ def test_jitter_factors(student):
     images[:, :, :, 2:] = torch.tensor([0.7, 0.1, 0.1]).view(3, 1, 1)
     bright, dark = jittered(images, "contrast", "saturation")[:, :, 0][:, :, [0, 3]].unbind(2)  # (2N, 3) each
     check_squeezed(bright[:, 0] - bright[:, 1], dark[:, 0] - dark[:, 1], bright[:, 0], "contrast and saturation")
+
+
+def check_blend(views: torch.Tensor, images: torch.Tensor, factors: torch.Tensor, pivot: float, what: str) -> None:
+    """Views are images moved away from the pivot by their factor. 8-bit images leave .01."""
+    wanted = pivot + factors.view(-1, 1, 1, 1) * (images - pivot)
+    expect.true(float((views - wanted).abs().max()) < 0.02, f"a {what}", "another one")
 
 
 def check_squeezed(above: torch.Tensor, below: torch.Tensor, bright: torch.Tensor, names: str) -> None:
