@@ -129,7 +129,6 @@ ITEMS = [
     ), {
         "MIN_MOVED": (*named(AUGMENT, "no crop"), *named(CROP, "always in the center", "whole images")),
         "MIN_VARIED": named(AUGMENT, "no color jitter"),
-        "MIN_BRIGHTNESS": named(JITTER, "factors between 0 and the strength"),
         "MAX_BRIGHTNESS": named(JITTER, "factors between 1 and 1 + strength"),
         "MIN_TURNED": named(JITTER, "hue left alone"),
         "MIN_SOFTENED": named(AUGMENT, "no blur"),
