@@ -83,20 +83,39 @@ def sharpness(views: torch.Tensor) -> torch.Tensor:
 
     An edge that is enlarged s-fold climbs by 1/s a pixel: s times that is left when the distance of the edges tells s.
     """
-    lines = views.double().mean(dim=1)[:, 8:-8, 1:-1].mean(dim=1)  # (n, W); no border, whatever a blur does there
+    climbs = _lines(views).diff(dim=1)
+    return climbs.square().sum(dim=1) / climbs.abs().sum(dim=1) / widths(views)
+
+
+def widths(views: torch.Tensor) -> torch.Tensor:
+    """Of the crops in views (n, 3, 32, 32) of `stripes`, as shares of the image; NaN where fewer than three edges are left."""
+    lines = _lines(views)
+    climbs, is_edge = lines.diff(dim=1), (lines > 0.5).int().diff(dim=1) != 0  # (n, W - 1)
+    places = torch.arange(climbs.shape[1]) + (0.5 - lines[:, :-1]) / climbs
+    first, last = (places.where(is_edge, none).aminmax(dim=1)[which] for which, none in ((0, torch.inf), (1, -torch.inf)))
+    count = is_edge.sum(dim=1)
+    return (3 * (count - 1) / (last - first)).where(count >= 3, torch.nan)
+
+
+def _lines(views: torch.Tensor) -> torch.Tensor:
+    """A line (n, W) across each view of `stripes`, from 0 to 1."""
+    lines = views.double().mean(dim=1)[:, 8:-8, 1:-1].mean(dim=1)  # no border, whatever a blur does there
     low, high = (lines.quantile(each, dim=1, keepdim=True) for each in (0.1, 0.9))
-    return torch.tensor([_sharpness(line) for line in (lines - low) / (high - low).clamp(min=1e-6)])
+    return (lines - low) / (high - low).clamp(min=1e-6)
 
 
-def _sharpness(line: torch.Tensor) -> float:
-    """Of one line (W,) of stripes from 0 to 1."""
-    edges = (line > 0.5).int().diff().nonzero().squeeze(1)
-    if len(edges) < 3:
-        return torch.nan
-    climbs = line.diff()
-    places = edges + (0.5 - line[edges]) / climbs[edges]
-    enlarged = (places[-1] - places[0]) / (len(places) - 1) / 3
-    return float(enlarged * climbs.square().sum() / climbs.abs().sum())
+def bands(n: int, dark: tuple[int, int, int], bright: tuple[int, int, int]) -> torch.Tensor:
+    """Bands of two colors, eight pixels wide: a crop always shows both. uint8, (n, 32, 32, 3)."""
+    is_bright = (torch.arange(32) // 8 % 2 == 1).view(32, 1)
+    line = torch.where(is_bright, torch.tensor(bright), torch.tensor(dark)).to(torch.uint8)
+    return line.repeat(n, 32, 1, 1)
+
+
+def two_levels(maps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The dark and the bright level (n,) of maps (n, H, W) of bands: the medians below and above the middle of both."""
+    lines = maps[:, 8:-8].mean(dim=1)  # (n, W)
+    is_bright = lines > (lines.amin(dim=1, keepdim=True) + lines.amax(dim=1, keepdim=True)) / 2
+    return tuple(lines.where(chosen, torch.nan).nanmedian(dim=1).values for chosen in (~is_bright, is_bright))
 
 
 def hue(pixels: torch.Tensor) -> torch.Tensor:

@@ -269,6 +269,31 @@ def contrast_around_half(images, brightness=0.4, contrast=0.4, saturation=0.2, h
 
 @misconception(
     "augmentations.color_jitter",
+    "contrast around each channel's mean",
+    "You stretch each channel around its own mean, so a contrast of 0 leaves a color. The mean is that of the gray image, one number.",
+)
+def contrast_by_channel(images, brightness=0.4, contrast=0.4, saturation=0.2, hue=0.1):
+    images = (images * _factor(images, brightness)).clamp(0, 1)
+    images = images.lerp(images.mean(dim=(2, 3), keepdim=True), 1 - _factor(images, contrast)).clamp(0, 1)
+    images = images.lerp(_gray(images), 1 - _factor(images, saturation)).clamp(0, 1)
+    return _shift_hue(images, _uniform(images, -hue, hue, 1, 1, 1)).clamp(0, 1)
+
+
+@misconception(
+    "augmentations.color_jitter",
+    "saturation toward the plain mean",
+    "You take the plain mean of the channels for gray. The eye sees green brighter than blue: the weights are in the docstring.",
+)
+def saturation_toward_mean(images, brightness=0.4, contrast=0.4, saturation=0.2, hue=0.1):
+    images = (images * _factor(images, brightness)).clamp(0, 1)
+    mean = _gray(images).mean(dim=(1, 2, 3), keepdim=True)
+    images = images.lerp(mean, 1 - _factor(images, contrast)).clamp(0, 1)
+    images = images.lerp(images.mean(dim=1, keepdim=True), 1 - _factor(images, saturation)).clamp(0, 1)
+    return _shift_hue(images, _uniform(images, -hue, hue, 1, 1, 1)).clamp(0, 1)
+
+
+@misconception(
+    "augmentations.color_jitter",
     "hue left alone",
     "The hue of your images does not move.",
 )
@@ -509,6 +534,59 @@ def augment_no_grayscale(images):
 def augment_no_blur(images):
     views = torch.as_tensor(images).permute(0, 3, 1, 2).float() / 255
     return _normalize(random_grayscale(color_jitter(random_flip(random_resized_crop(views)))))
+
+
+@misconception(
+    "augmentations.augment",
+    "crops smaller than a fifth",
+    "Some of your crops have less than a fifth of the image. Which range of areas do you call the crop with, or does it take one of its own?",
+)
+def augment_small_crops(images):
+    views = torch.as_tensor(images).permute(0, 3, 1, 2).float() / 255
+    views = random_resized_crop(views, scale=(0.08, 1.0))
+    return _normalize(random_blur(random_grayscale(color_jitter(random_flip(views)))))
+
+
+@misconception(
+    "augmentations.augment",
+    "jitter for some images only",
+    "Some of your views keep the brightness of their image. The color jitter has no probability here: every image gets it.",
+)
+def augment_jitter_some(images):
+    views = random_flip(random_resized_crop(torch.as_tensor(images).permute(0, 3, 1, 2).float() / 255))
+    chosen = torch.rand(len(views), 1, 1, 1, device=views.device) < 0.8
+    views = torch.where(chosen, color_jitter(views), views)
+    return _normalize(random_blur(random_grayscale(views)))
+
+
+@misconception(
+    "augmentations.augment",
+    "saturation too strong",
+    "The saturation of your views varies more than it should. Not all strengths of the color jitter are the same: compare yours one by one.",
+)
+def augment_saturation(images):
+    views = random_flip(random_resized_crop(torch.as_tensor(images).permute(0, 3, 1, 2).float() / 255))
+    return _normalize(random_blur(random_grayscale(color_jitter(views, saturation=0.4))))
+
+
+@misconception(
+    "augmentations.augment",
+    "gray too seldom",
+    "Fewer of your views are gray than should be. Which probability is used where you give none?",
+)
+def augment_gray_seldom(images):
+    views = random_flip(random_resized_crop(torch.as_tensor(images).permute(0, 3, 1, 2).float() / 255))
+    return _normalize(random_blur(random_grayscale(color_jitter(views), p=0.1)))
+
+
+@misconception(
+    "augmentations.augment",
+    "every view blurred",
+    "You blur every view. The blur has a probability: count how many views should stay sharp.",
+)
+def augment_always_blurred(images):
+    views = random_flip(random_resized_crop(torch.as_tensor(images).permute(0, 3, 1, 2).float() / 255))
+    return _normalize(random_blur(random_grayscale(color_jitter(views)), p=1.0))
 
 
 @misconception(
@@ -762,7 +840,26 @@ def observe_jitter(student):
         facts["contrast"] = _drawn(jitter, "contrast", (0.2, 0.2, 0.2))
         facts["saturation"] = _drawn(jitter, "saturation", (0.7, 0.4, 0.3))
         facts["hue"] = _drawn(jitter, "hue", (0.8, 0.2, 0.2))
+        facts["contrast of green"] = _blended(jitter, "contrast")
+        facts["saturation of green"] = _blended(jitter, "saturation")
     return facts
+
+
+def _blended(jitter, kept: str):
+    """What flat green images are moved toward."""
+    images = torch.tensor((0.3, 0.7, 0.3)).view(3, 1, 1).repeat(40, 1, 4, 4)
+    off = {name: 0.0 for name in ("brightness", "contrast", "saturation", "hue") if name != kept}
+    return _read(images, lambda views: _toward(views[..., 0, 0]), lambda: jitter(images, **off))
+
+
+def _toward(pixels: torch.Tensor) -> str:
+    """The value that stays where it is, of those that can be told: gray is .535, the plain mean .433."""
+    factors = (pixels[..., 1] - pixels[..., 0]) / 0.4  # (times, N)
+    seen = (1 - factors).abs() > 0.1
+    if not seen.any():
+        return "nothing"
+    pivot = float(((pixels[..., 1] - 0.7 * factors) / (1 - factors))[seen].median())
+    return "gray" if abs(pivot - 0.535) < 0.03 else "the plain mean" if abs(pivot - 0.433) < 0.03 else "another value"
 
 
 def _drawn(jitter, kept: str, color: tuple[float, float, float]):
@@ -827,7 +924,12 @@ def observe_augment(student):
         facts["noise"] = read(noise, lambda views: _levels(views * std + mean), 4)
         facts["split"] = read(split, lambda views: _sides(views * std + mean), 16)
         facts["flat"] = read(flat, lambda views: _colors(views * std + mean), 32)  # gray for whole batches: one in five
-        facts["soft"] = read(measure.stripes(12), lambda views: _softened(views * std + mean), 16)
+        facts["soft"] = read(measure.stripes(12), lambda views: _softened(views * std + mean), 32)
+        even, gray = torch.full_like(black, 128), measure.bands(12, (80, 80, 80), (130, 130, 130))
+        facts["brightness"] = read(even, lambda views: _brightnesses(views * std + mean), 32)
+        facts["contrast"] = read(gray, lambda views: _contrasts(views * std + mean), 16)
+        reds = measure.bands(48, (90, 45, 40), (140, 95, 90))
+        facts["reds"] = read(reds, lambda views: _reds(views * std + mean), 24)
     return facts
 
 
@@ -883,10 +985,60 @@ def _colors(views: torch.Tensor) -> dict:
     }
 
 
-def _softened(views: torch.Tensor) -> str | Near:
-    """How often the edges of stripes are softer than a crop leaves them."""
-    sharpness = measure.sharpness(views.flatten(0, 1)).view(views.shape[:2])
-    return _often(sharpness < measure.SOFT, ~sharpness.isnan())
+def _softened(views: torch.Tensor) -> dict:
+    """How often the edges of stripes are softer than a crop leaves them, and how small crops are."""
+    flat = views.flatten(0, 1)
+    sharpness, widths = measure.sharpness(flat).view(views.shape[:2]), measure.widths(flat)
+    soft = sharpness < measure.SOFT
+    # Of the large ones .38 to .43 where half is blurred, .68 and more where all are; 220 of them.
+    large = widths.view(views.shape[:2]) > 0.7
+    share = float(soft[large].double().mean()) if large.sum() > 100 else 0.0
+    at_all = _often(soft, ~sharpness.isnan())
+    narrow, rather = (int((widths.nan_to_num(0) < least).sum()) for least in (0.34, 0.55))  # about 13 and 50 of 384
+    return {
+        "at all": at_all,
+        "most of the large": share > 0.55 and at_all != "for whole batches",
+        "crops": "tiny" if narrow > 3 else "small" if rather > 12 else "large",
+    }
+
+
+def _brightnesses(views: torch.Tensor) -> dict:
+    """How much the brightness of gray images varies, and whether some keep theirs: .04 of right views, .22 where p is .8."""
+    factors = views[..., 16, 16].mean(dim=2) * 255 / 128  # (times, N)
+    still = float(((factors - 1).abs() < 0.01).double().mean())
+    return {"varies": _strength(factors, factors > 0, 0.231), "left alone": "some" if still > 0.12 else "none"}
+
+
+def _contrasts(views: torch.Tensor) -> str:
+    dark, bright = (each.view(views.shape[:2]) for each in measure.two_levels(views.mean(dim=2).flatten(0, 1)))
+    total = bright + dark
+    return _strength((bright - dark) / total.clamp(min=0.05) * 210 / 50, total > 0.05, 0.231)
+
+
+def _reds(views: torch.Tensor) -> dict:
+    """How often bands of two reds become gray, and how much their saturation and hue vary."""
+    pixels = views[..., 16, 16]  # (times, N, 3)
+    chroma = pixels.amax(dim=2) - pixels.amin(dim=2)
+    colored = chroma > 0.04
+    dark, bright = (each.view(chroma.shape) for each in measure.two_levels(views.amax(dim=2).flatten(0, 1)))
+    hue = (measure.hue(pixels.flatten(0, 1)).view(chroma.shape) + 0.25) % 1
+    whole = bool((colored == colored[:, :1]).all())
+    # Of 1152: .2 or .1, with deviations of .012 and .009.
+    often = "often" if float((~colored).double().mean()) > 0.147 else "seldom"
+    return {
+        "gray": "for whole batches" if whole else often,
+        "saturation": _strength(chroma / (bright - dark).clamp(min=0.01), colored, 0.115),
+        "hue": _strength(hue, colored, 0.058),
+    }
+
+
+def _strength(values: torch.Tensor, seen: torch.Tensor, asked: float) -> str:
+    """How much values (times, N) deviate within batches, beside the deviation that is asked for."""
+    within = [each[where].std() for each, where in zip(values, seen) if where.sum() > 4]
+    if not within:
+        return "not seen"
+    share = float(torch.stack(within).square().mean().sqrt()) / asked
+    return "none" if share < 0.1 else "weak" if share < 0.75 else "as asked" if share < 1.4 else "strong"
 
 
 def _often(happened: torch.Tensor, seen: torch.Tensor) -> str | Near:

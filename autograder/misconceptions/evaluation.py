@@ -8,7 +8,7 @@ from autograder.diagnosis import agree, attempt
 from autograder.misconceptions import alteration, misconception, observer
 from autograder.misconceptions.observing import refused
 from autograder.worker import networks
-from solutions.evaluation import extract_representations, linear_probe, normalize, project_2d, retrieve
+from solutions.evaluation import _one_blas_thread, extract_representations, linear_probe, normalize, project_2d, retrieve
 
 EXTRACT, MAP, PROBE = "evaluation.extract_representations", "evaluation.project_2d", "evaluation.linear_probe"
 
@@ -381,6 +381,23 @@ def only_test_standardized(train_x, train_y, test_x, _right=linear_probe):
     from sklearn.preprocessing import StandardScaler
 
     return _right(train_x, train_y, StandardScaler().fit(np.asarray(train_x)).transform(np.asarray(test_x)))
+
+
+@misconception(
+    PROBE,
+    "standardized together with the test rows",
+    "Mean and standard deviation are those of training and test rows together, so the layer that is fitted, and the label of a "
+    "test row, depend on which other test rows there are. What may be known when it is fitted?",
+)
+def standardized_together(train_x, train_y, test_x):
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import StandardScaler
+
+    train_x, train_y, test_x = (np.asarray(each) for each in (train_x, train_y, test_x))
+    scaler = StandardScaler().fit(np.concatenate([train_x, test_x]))
+    with _one_blas_thread():
+        probe = LogisticRegression(max_iter=1000).fit(scaler.transform(train_x), train_y)
+        return torch.from_numpy(probe.predict(scaler.transform(test_x)).astype(np.int64))
 
 
 @misconception(
@@ -874,6 +891,7 @@ def observe_probe(student):
         facts["far rows"] = attempt(_labels_far_away, probe)
     if labels == "right":
         facts["one cluster alone"] = attempt(_one_cluster_alone, probe)
+        facts["far rows beside"] = attempt(_beside_far_rows, probe)
         facts["right for test rows"] = attempt(_preparations, probe)
         facts["bends"] = attempt(_bends, probe)
     elif _depends_on_the_start(probe, labels) and attempt(_predicted, probe, WIDE, TEST[:12]) == "right":
@@ -927,6 +945,15 @@ def _one_cluster_alone(probe) -> str:
     lists = [each for each in found if isinstance(each, list) and isinstance(each[0], list)]  # else a shape, say
     scattered = [len({label for one in each for label in one}) > 2 for each in lists]
     return "scattered" if len(lists) == 2 and all(scattered) else "wrong"
+
+
+def _beside_far_rows(probe) -> str:
+    """Scaled by rows far away, those near are too small for anything but the largest class to be learned."""
+    train, test = torch.tensor([0, 1, 0, 2, 0, 3]).repeat(10), torch.arange(4).repeat(5)
+    far = 1e4 * torch.randn(20, 60, generator=torch.Generator().manual_seed(7))
+    rows = torch.cat([_around(FAR, test, 0.1, 4), far])
+    found = _as_tensor(probe(_around(FAR, train, 0.1, 3), LABELS[train], rows))
+    return found if isinstance(found, str) else "right" if agree(found[:20], LABELS[test]) else "wrong"
 
 
 def _labels_far_away(probe) -> str:

@@ -95,6 +95,17 @@ def multiplied(images):
 
 @misconception(
     "warmup.normalize",
+    "divided by the variance",
+    "You divide by the square of the standard deviation, so the channels come out about four times too wide. What spread should "
+    "they have afterwards, and which of the two numbers measures it in the unit of the values?",
+)
+def divided_by_variance(images):
+    unit = torch.as_tensor(images).permute(0, 3, 1, 2).float() / 255
+    return (unit - torch.tensor(CIFAR_MEAN).view(3, 1, 1)) / torch.tensor(CIFAR_STD).square().view(3, 1, 1)
+
+
+@misconception(
+    "warmup.normalize",
     "channels read as BGR",
     "The channels come in as red, green, blue and should leave in that order; yours are reversed.",
 )
@@ -198,6 +209,15 @@ def and_only_the_deviation(version):
 @alteration("warmup.normalize", "only the mean")
 def and_only_the_mean(version):
     return lambda images: version(images) * torch.tensor(CIFAR_STD).view(3, 1, 1)
+
+
+@alteration(
+    "warmup.normalize",
+    "divided by the variance",
+    instead_of=("not normalized", "only the mean", "multiplied by the standard deviation"),
+)
+def and_divided_by_variance(version):
+    return lambda images: version(images) / torch.tensor(CIFAR_STD).view(3, 1, 1)
 
 
 @alteration("warmup.normalize", "channels read as BGR")

@@ -131,14 +131,19 @@ def test_jitter_factors(student):
 
     views = jittered(colored(N, 0.5, 0.5, 0.5), "brightness")
     measure.uniform(views.mean(dim=(1, 2, 3)) / 0.5, 0.6, 1.4, 0.03, "factors of brightness")
-    images = colored(N, 0.2, 0.2, 0.2)
-    images[:, :, :, 2:] = 0.6
+    images = colored(N, 0.15, 0.35, 0.15)
+    images[:, :, :, 2:] += 0.2
     views = jittered(images, "contrast")
-    measure.uniform((views[:, 0, 0, 3] - views[:, 0, 0, 0]) / 0.4, 0.6, 1.4, 0.05, "factors of contrast")
-    moved = (views.mean(dim=(1, 2, 3)) - 0.4).abs().max()
-    expect.true(float(moved) < 0.02, "a contrast around the mean of each image", "another mean")
-    views = jittered(colored(N, 0.7, 0.4, 0.3), "saturation")[:, :, 0, 0]
-    measure.uniform((views.amax(1) - views.amin(1)) / 0.4, 0.8, 1.2, 0.05, "factors of saturation")
+    factors = (views[:, 0, 0, 3] - views[:, 0, 0, 0]) / 0.2
+    measure.uniform(factors, 0.6, 1.4, 0.05, "factors of contrast")
+    # Around .367, the mean of gray; around .5 it is off by up to .053, around the mean of each channel by .047.
+    check_blend(views, images, factors, 0.3674, "contrast around the mean of each image's gray")
+    images = colored(N, 0.1, 0.9, 0.1)
+    views = jittered(images, "saturation")
+    factors = (views[:, 1, 0, 0] - views[:, 0, 0, 0]) / 0.8
+    measure.uniform(factors, 0.8, 1.2, 0.05, "factors of saturation")
+    # Their gray is .570; toward the plain mean of the channels, .367, it is off by .04.
+    check_blend(views, images, factors, 0.5696, "saturation that leaves the gray of each pixel")
     views = jittered(colored(N, 0.8, 0.2, 0.2), "hue")[:, :, 0, 0]
     measure.uniform((measure.hue(views) + 0.5) % 1 - 0.5, -0.1, 0.1, 0.02, "turns of the hue")
     images = colored(2 * N, 0.5, 0.5, 0.5)
@@ -149,6 +154,12 @@ def test_jitter_factors(student):
     images[:, :, :, 2:] = torch.tensor([0.7, 0.1, 0.1]).view(3, 1, 1)
     bright, dark = jittered(images, "contrast", "saturation")[:, :, 0][:, :, [0, 3]].unbind(2)  # (2N, 3) each
     check_squeezed(bright[:, 0] - bright[:, 1], dark[:, 0] - dark[:, 1], bright[:, 0], "contrast and saturation")
+
+
+def check_blend(views: torch.Tensor, images: torch.Tensor, factors: torch.Tensor, pivot: float, what: str) -> None:
+    """Views are images moved away from the pivot by their factor. 8-bit images leave .01."""
+    wanted = pivot + factors.view(-1, 1, 1, 1) * (images - pivot)
+    expect.true(float((views - wanted).abs().max()) < 0.02, f"a {what}", "another one")
 
 
 def check_squeezed(above: torch.Tensor, below: torch.Tensor, bright: torch.Tensor, names: str) -> None:
@@ -183,6 +194,14 @@ MIN_TURNED = limits.at_least(0.03, "deviation of the hue", "log")
 # Half of the views are blurred, three in five of these by a σ that a sharp crop does not look like: .23 (nearest neighbor)
 # to .40 (blurred before the crop) of all.
 MIN_SOFTENED = limits.at_least(0.1, "views with soft edges", "share")
+# Of those that show most of the image: .38 to .43 in any order and with any interpolation, .68 to .80 where all are blurred.
+MAX_SOFTENED = limits.at_most(0.55, "large crops with soft edges", "share")
+# sqrt(.2 · 3/4) = .39 of the width is left at least, and 12 whole pixels are .375. Areas from .08 leave less than .34 in
+# one crop of 20; areas from .5 never less than .61, where one of 8 to one of 6 has less than .55.
+MAX_NARROW = limits.at_most_of(6, 2 * 300, "crops with less than .34 of the width")
+MIN_NARROW = limits.at_least_of(20, 2 * 300, "crops with less than .55 of the width")
+# A factor within .01 of 1 is drawn for .025 of the images, with 8 bits for up to .037. Left alone are .2 if p is .8.
+MAX_STILL = limits.at_most_of(34, 300, "views as bright as before")
 
 
 @pytest.mark.item("augmentations.all_in_augment")
@@ -210,9 +229,56 @@ def test_all_transforms_are_in_augment(student):
     turns = (measure.hue(colors) - 0.0208 + 0.5) % 1 - 0.5
     turned = float(turns.std())
     MIN_TURNED.check(turned, "the hue in augment to vary", f"a deviation of {turned:.3f}")
-    views = denormalized(student.augmentations.augment(measure.stripes(n)), n)
-    softened = float((measure.sharpness(views) < measure.SOFT).float().mean())
+    check_widths_and_blur(student, n)
+    check_brightness_and_contrast(student, n)
+    check_saturation_and_hue(student, n)
+
+
+def augmented(student, images: torch.Tensor, times: int = 1) -> torch.Tensor:
+    """Views of the images, the normalization undone; from a few calls, so that none takes long."""
+    return torch.cat([denormalized(student.augmentations.augment(images), len(images)) for _ in range(times)])
+
+
+def check_widths_and_blur(student, n: int) -> None:
+    views = augmented(student, measure.stripes(n), times=2)
+    widths, soft = measure.widths(views), measure.sharpness(views) < measure.SOFT
+    softened = float(soft.float().mean())
     MIN_SOFTENED.check(softened, "a blur in augment", f"soft edges in {softened:.0%} of the views")
+    softened = float(soft[widths > 0.7].float().mean())
+    MAX_SOFTENED.check(softened, "a blur of half of the views in augment", f"soft edges in {softened:.0%} of the largest crops")
+    narrow, rather = (int((widths.nan_to_num(0) < least).sum()) for least in (0.34, 0.55))
+    MAX_NARROW.check(narrow, "crops in augment with .2 of the area or more", f"{narrow} of {2 * n} that are too narrow for it")
+    MIN_NARROW.check(rather, "small crops in augment, too", f"{rather} of {2 * n} with about half of the width or less")
+
+
+def check_brightness_and_contrast(student, n: int) -> None:
+    """Of gray images, which nothing else in `augment` changes."""
+    flat = torch.full((n, 32, 32, 3), 128, dtype=torch.uint8)
+    factors = augmented(student, flat)[:, :, 16, 16].mean(dim=1) * 255 / 128
+    measure.uniform(factors, 0.6, 1.4, 0.03, "factors of brightness in augment")
+    still = int(((factors - 1).abs() < 0.01).sum())
+    MAX_STILL.check(still, "the color jitter on every image in augment", f"{still} of {n} views as bright as before")
+    # Contrast leaves the middle of both levels about where it is, brightness multiplies both.
+    dark, bright = measure.two_levels(augmented(student, measure.bands(n, (80, 80, 80), (130, 130, 130))).mean(dim=1))
+    factors = (bright - dark) / (bright + dark) * 210 / 50
+    measure.uniform(factors, 0.6, 1.4, 0.12, "factors of contrast in augment")
+
+
+def check_saturation_and_hue(student, n: int) -> None:
+    """Of bands of two reds that differ by the same amount in all channels.
+
+    Every property but the saturation multiplies that difference and the chroma (the largest channel less the smallest) alike;
+    both are 50 here, and nothing comes near to black or white.
+    """
+    views = augmented(student, measure.bands(n, (90, 45, 40), (140, 95, 90)), times=3)
+    largest, chroma = views.amax(dim=1), (views.amax(dim=1) - views.amin(dim=1))[:, 16, 16]
+    # 50/255 · .6 · .6 · .8 = .056 is left of the chroma at least; with 8 bits, factors are then misread by up to a tenth.
+    measure.frequency(chroma < 0.04, 0.2, "grayscale in augment, of more images")
+    colored = chroma >= 0.04
+    dark, bright = measure.two_levels(largest)
+    measure.uniform((chroma / (bright - dark))[colored], 0.8, 1.2, 0.2, "factors of saturation in augment")
+    turns = (measure.hue(views[:, :, 16, 16][colored]) - 1 / 60 + 0.5) % 1 - 0.5
+    measure.uniform(turns, -0.1, 0.1, 0.04, "turns of the hue in augment")
 
 
 @pytest.mark.item("augmentations.independent_views")

@@ -101,6 +101,32 @@ def test_probe_rows(student):
         found = integers(student.evaluation.linear_probe(train_x, train_y, test_x[chosen]), len(chosen))
         expect.close(found, test_y[chosen], rtol=0, atol=0, what="linear_probe(train_x, train_y, test_x)")
     check_same_preparation(student)
+    check_far_rows(student)
+
+
+def far_clusters(counts: list[int], seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """So many rows of each of four clusters around 1.5 in 60 columns, in random order, and their labels."""
+    generator = torch.Generator().manual_seed(seed)
+    corners = torch.tensor([[1.0, 1.0, 1.0], [1.0, -1.0, -1.0], [-1.0, 1.0, -1.0], [-1.0, -1.0, 1.0]])
+    rows = torch.arange(4).repeat_interleave(torch.tensor(counts))
+    rows = rows[torch.randperm(len(rows), generator=generator)]
+    x = (corners + 1.5).repeat(1, 20)[rows] + 0.2 * torch.randn(len(rows), 60, generator=generator)
+    return x, torch.tensor([2, 5, 11, 30])[rows]
+
+
+def check_far_rows(student) -> None:
+    """The label of a row stays what it is when far rows are asked about, too.
+
+    Where their mean and deviation are used as well, the clusters shrink into a point, and all get the label of the largest one.
+    A probe that has not learned these clusters alone is judged elsewhere.
+    """
+    (train_x, train_y), (test_x, test_y) = far_clusters([60, 20, 20, 20], 5), far_clusters([10, 10, 10, 10], 6)
+    far = 1e4 * torch.randn(40, 60, generator=torch.Generator().manual_seed(7))
+    alone = integers(student.evaluation.linear_probe(train_x, train_y, test_x), 40)
+    beside = integers(student.evaluation.linear_probe(train_x, train_y, torch.cat([test_x, far])), 80)[:40]
+    if torch.equal(alone, test_y):
+        told = "one label for all of them as soon as other rows, far away, are asked about, too"
+        expect.true(len(beside.unique()) > 1, "each test row to be predicted alone", told)
 
 
 def check_same_preparation(student) -> None:

@@ -120,17 +120,26 @@ ITEMS = [
     Item("augmentations.all_in_augment", tuple(
         f"{DRAWN_HIDDEN}:{name}" for name in (
             "MIN_MOVED", "MIN_VARIED", "MIN_BRIGHTNESS", "MAX_BRIGHTNESS", "MIN_TURNED", "MIN_SOFTENED",
+            "MAX_SOFTENED", "MAX_NARROW", "MIN_NARROW", "MAX_STILL",
         )
-    ), (AUGMENT, CROP, FLIP, JITTER, GRAY), {
+    ), (
+        AUGMENT, *named(CROP, "always in the center", "whole images"), *named(FLIP, "vertical instead of horizontal"),
+        *named(GRAY, "p and 1 − p swapped"),
+        *named(JITTER, "factors between 0 and the strength", "factors between 1 and 1 + strength", "hue left alone"),
+    ), {
         "MIN_MOVED": (*named(AUGMENT, "no crop"), *named(CROP, "always in the center", "whole images")),
         "MIN_VARIED": named(AUGMENT, "no color jitter"),
-        "MIN_BRIGHTNESS": named(JITTER, "factors between 0 and the strength"),
         "MAX_BRIGHTNESS": named(JITTER, "factors between 1 and 1 + strength"),
         "MIN_TURNED": named(JITTER, "hue left alone"),
         "MIN_SOFTENED": named(AUGMENT, "no blur"),
+        "MAX_SOFTENED": named(AUGMENT, "every view blurred"),
+        "MAX_NARROW": named(AUGMENT, "crops smaller than a fifth"),
+        "MIN_NARROW": named(AUGMENT, "crops of a half and more"),
+        "MAX_STILL": named(AUGMENT, "jitter for some images only"),
         "counts": (
             *named(AUGMENT, "no flip", "no grayscale"), *named(FLIP, "vertical instead of horizontal"),
             *named(GRAY, "p and 1 − p swapped"),
+            *named(AUGMENT, "gray too seldom", "brightness too weak", "contrast too weak", "saturation too strong"),
         ),
     }),
     Item("augmentations.independent_views", (), (VIEWS, FLIP), {"counts": (

@@ -149,6 +149,7 @@ TOGETHER = {
         frozenset({"weights applied twice, in the terms and in the total", "total without weights"}),
     ): "terms returned weighted",
     ("warmup.normalize", frozenset({"mean not subtracted", "only the mean"})): "not normalized",
+    ("warmup.normalize", frozenset({"normalized twice", "mean not subtracted"})): "divided by the variance",
     ("anomaly.inverse_density", frozenset({"squared distances", "sum over the neighbors"})): "sum of squared distances",
     ("anomaly.roc", frozenset({"labels swapped", "tpr before fpr"})): "axes of the area exchanged",
     ("anomaly.roc", frozenset({"axes of the area exchanged", "tpr before fpr"})): "labels swapped",
