@@ -135,11 +135,11 @@ ITEMS = [
         "MAX_SOFTENED": named(AUGMENT, "every view blurred"),
         "MAX_NARROW": named(AUGMENT, "crops smaller than a fifth"),
         "MIN_NARROW": named(AUGMENT, "crops of a half and more"),
-        "MAX_STILL": named(AUGMENT, "jitter for some images only"),
         "counts": (
             *named(AUGMENT, "no flip", "no grayscale"), *named(FLIP, "vertical instead of horizontal"),
             *named(GRAY, "p and 1 − p swapped"),
             *named(AUGMENT, "gray too seldom", "brightness too weak", "contrast too weak", "saturation too strong"),
+            *named(AUGMENT, "jitter for some images only"),
         ),
     }),
     Item("augmentations.independent_views", (), (VIEWS, FLIP), {"counts": (
