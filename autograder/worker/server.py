@@ -96,7 +96,7 @@ class Server:
         members = descendants(os.getpid())
         if len(members) > self.limits["processes"]:
             self.end("processes")
-        elif sum(map(own_bytes, members)) > self.limits["memory_bytes"] * 1.1:
+        elif own_bytes(members) > self.limits["memory_bytes"] * 1.1:
             self.end("memory")
 
     def end(self, reason: str | None, status: int | None = None) -> None:
@@ -257,15 +257,18 @@ def private_bytes(pid: int) -> int:
     return total
 
 
-def own_bytes(pid: int) -> int:
-    """The private memory that a process did not get from the server when it was forked.
+def own_bytes(members: list[int]) -> int:
+    """The private memory of processes, without what they got from the server when they were forked.
 
     A fork starts with the server's pages, shared until they are written to. A program that was started since does not: its
     stack begins elsewhere.
     """
-    me = os.getpid()
-    forked = stat_fields(pid)[START_OF_STACK:][:1] == stat_fields(me)[START_OF_STACK:][:1]
-    return max(0, private_bytes(pid) - private_bytes(me) * forked)
+    inherited, stack = private_bytes(os.getpid()), start_of_stack(os.getpid())
+    return sum(max(0, private_bytes(pid) - inherited * (start_of_stack(pid) == stack)) for pid in members)
+
+
+def start_of_stack(pid: int) -> str:
+    return "".join(stat_fields(pid)[START_OF_STACK:][:1])
 
 
 def prctl(option: int, value: int) -> None:

@@ -341,12 +341,11 @@ def _kept(data):
         group = _library.syscall(_SEMGET, 0x5EED + number, 1, 0o1666)
         _library.syscall(_SEMCTL, group, 0, 16, each + 1)  # SETVAL
     _library.syscall(_ADD_KEY, b"user", b"kept-by-the-red-team", bytes(numbers), len(numbers), _SESSION)
-    for parent in (os.getppid(),):
-        try:
-            hard = resource.prlimit(parent, resource.RLIMIT_MSGQUEUE)[1]
-            resource.prlimit(parent, resource.RLIMIT_MSGQUEUE, (1000 + numbers[0], hard))
-        except OSError:
-            pass
+    try:
+        hard = resource.prlimit(os.getppid(), resource.RLIMIT_MSGQUEUE)[1]
+        resource.prlimit(os.getppid(), resource.RLIMIT_MSGQUEUE, (1000 + numbers[0], hard))
+    except OSError:
+        pass
     for place in _PLACES:
         for keep in (lambda: os.setxattr(place, "user.kept", bytes(numbers)), lambda: os.utime(place, (7_000_000 + numbers[0],) * 2)):
             try:
