@@ -19,7 +19,7 @@ from autograder.limits import Limit
 from autograder.proofs import harness
 from autograder.proofs.calibration import items, judging, measuring, pages
 from autograder.proofs.calibration.items import BY_ID, ITEMS
-from autograder.proofs.calibration.measuring import LOOKS, REFERENCE
+from autograder.proofs.calibration.measuring import REFERENCE
 from autograder.proofs.calibration.tails import Tail, count_outside, on_scale
 
 RESULTS = harness.ROOT / "docs" / "calibration"
@@ -164,11 +164,7 @@ def test_seeds_are_enough_and_complete(item):
     assert list(runs) == [REFERENCE, *item.wrong()]
     for method, each in runs.items():
         assert list(each) == [str(seed) for seed in range(len(each))]
-        if method != REFERENCE and len(each) < judging.MIN_WRONG_SEEDS:
-            unmoved = [run for seed, run in each.items() if measuring.same(run, runs[REFERENCE][seed])]
-            refused = [run for run in each.values() if run["refused"]]
-            assert len(each) == LOOKS == len(unmoved) + len([run for run in refused if run not in unmoved])
-    assert len(runs[REFERENCE]) >= judging.MIN_SEEDS
+        assert len(each) >= (judging.MIN_SEEDS if method == REFERENCE else judging.MIN_WRONG_SEEDS)
 
 
 def test_the_page_is_made_from_the_results_and_every_item_has_a_picture():

@@ -122,11 +122,7 @@ ITEMS = [
             "MIN_MOVED", "MIN_VARIED", "MIN_BRIGHTNESS", "MAX_BRIGHTNESS", "MIN_TURNED", "MIN_SOFTENED",
             "MAX_SOFTENED", "MAX_NARROW", "MIN_NARROW", "MAX_STILL",
         )
-    ), (
-        AUGMENT, *named(CROP, "always in the center", "whole images"), *named(FLIP, "vertical instead of horizontal"),
-        *named(GRAY, "p and 1 − p swapped"),
-        *named(JITTER, "factors between 0 and the strength", "factors between 1 and 1 + strength", "hue left alone"),
-    ), {
+    ), (AUGMENT, CROP, FLIP, JITTER, GRAY, BLUR), {
         "MIN_MOVED": (*named(AUGMENT, "no crop"), *named(CROP, "always in the center", "whole images")),
         "MIN_VARIED": named(AUGMENT, "no color jitter"),
         "MAX_BRIGHTNESS": named(JITTER, "factors between 1 and 1 + strength"),

@@ -3,7 +3,7 @@
 from autograder import limits
 from autograder.limits import Limit
 from autograder.proofs.calibration.items import Item
-from autograder.proofs.calibration.measuring import REFERENCE, is_sound
+from autograder.proofs.calibration.measuring import REFERENCE, is_sound, same
 from autograder.proofs.calibration.tails import Tail, count_outside
 
 FALSE_REJECTS = 1e-4  # of an item, at most
@@ -21,7 +21,7 @@ def summary(item: Item, runs: dict) -> dict:
     rows = {name: limit_row(item, name, limit, runs, share) for name, limit in measured.items()}
     refused = [each["refused"] for each in right if each["refused"]]
     total = sum(each["false_reject"] for each in (*rows.values(), *counts.values()))
-    mistakes = {name: mistake_row(each, here.values()) for name, each in runs.items() if name != REFERENCE}
+    mistakes = {name: mistake_row(each, runs[REFERENCE], here.values()) for name, each in runs.items() if name != REFERENCE}
     for name, row in mistakes.items():
         row["required"] = any(name in names for names in item.caught.values())
         row["fitted"] = max((each["caught"][name] for each in rows.values() if name in each["caught"]), default=None)
@@ -78,8 +78,11 @@ def in_limits_of_today(name: str, count: list, by_name: dict[str, Limit]) -> lis
     return [came, n, low, high, p]
 
 
-def mistake_row(runs: dict, here) -> dict:
-    """How often a mistake was refused: by a limit, or before by an exact property."""
+def mistake_row(runs: dict, right: dict, here) -> dict:
+    """How often a mistake was refused: by a limit, or before by an exact property.
+
+    It has not reached the limits where each run is refused before, or changes nothing of what is held against them.
+    """
     by_limit = {seed: missed(each, here) for seed, each in runs.items()}
     before = [each["refused"] for each in runs.values() if each["refused"]]
     caught = sum(bool(by_limit[seed] or each["refused"]) for seed, each in runs.items())
@@ -87,7 +90,7 @@ def mistake_row(runs: dict, here) -> dict:
     return {
         "seeds": len(runs), "caught": caught, "rate": caught / len(runs), "before": len(before),
         "told": before[0] if before else "", "by": {name: limited.count(name) for name in dict.fromkeys(limited)},
-        "reached": len(runs) >= MIN_WRONG_SEEDS,
+        "reached": not all(each["refused"] or same(each, right[seed]) for seed, each in runs.items()),
     }  # fmt: skip
 
 
@@ -112,11 +115,11 @@ def faults(item: Item, runs: dict) -> list[str]:
     said += [f"{item.id}: {name} does not run" for name, each in runs.items() if not all(map(is_sound, each.values()))]
     for row in found["limits"].values():
         said += [f"{item.id}: {text}" for text in band_faults(row)]
-    for name in {each for names in item.caught.values() for each in names}:
+    for name in item.wrong():
         row = found["mistakes"].get(name)
         if row is None or row["seeds"] < MIN_WRONG_SEEDS:
             said.append(f"{item.id}: too few seeds of {name}")
-        elif row["rate"] < CAUGHT:
+        elif row["required"] and row["rate"] < CAUGHT:
             said.append(f"{item.id}: catches {name} in {row['rate']:.0%} of the runs")
     return said
 
