@@ -12,7 +12,7 @@ import torch
 from autograder import expect, messages, sandbox, staging
 from autograder.forkserver import ForkServer
 from autograder.proofs import redteam
-from autograder.proofs.redteam import outcomes, run
+from autograder.proofs.redteam import graders, outcomes, run
 from autograder.report import ItemResult, Report, TaskResult
 from autograder.student import Call, error_class
 from autograder.worker import server as fork_server
@@ -87,6 +87,13 @@ PLAYED = [
 def test_scenario_holds(mode, scenario, tmp_path):
     outcome = run.play(scenario, tmp_path, mode)
     assert outcome.held, outcome.broken
+
+
+@pytest.mark.slow
+def test_a_class_of_300_killed_in_the_middle_goes_on(tmp_path):
+    """Row 35 as it is written: kill -9 at submission 150 of 300."""
+    told = graders.killed_and_started_again(run.Bench(tmp_path, MODES[0]), size=300, at=150)
+    assert "no torn file" in told
 
 
 def test_every_row_has_an_attack_and_stands_in_the_documentation():
