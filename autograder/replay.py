@@ -79,16 +79,67 @@ def close_lists(found: list, expected: list, what: str, rtol: float = 1e-3, atol
 
 
 def images_of(view: torch.Tensor, made: list[dict]) -> list | None:
-    """The first pixels of the images that a view was made of; None for what is none of the views that were made."""
-    return next((each["images"] for each in made if torch.equal(each["view"], view)), None)
+    """The first pixels of the images that the rows of a view were made of; None where a row is none of those made.
+
+    Row by row, for views may be drawn image by image, or of all images before the first batch.
+    """
+    known = {bytes_of(row): first for each in made for row, first in zip(each["view"], each["images"])}
+    found = [known.get(bytes_of(row)) for row in view]
+    return None if None in found else found
 
 
-def pairs(tape: list[dict], key: str, batch_size: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
-    """What passed through a network for the two views of each batch, pass after pass or both in one pass."""
+def bytes_of(row: torch.Tensor) -> tuple:
+    return tuple(row.shape), row.contiguous().numpy().tobytes()
+
+
+# How the two views of every batch may pass through a network: each takes the passes, and returns the pairs.
+
+
+def in_halves(passes: list[torch.Tensor]) -> list[tuple]:
+    return [tuple(each.tensor_split(2)) for each in passes]
+
+
+def alternating(passes: list[torch.Tensor]) -> list[tuple]:
+    return [(each[0::2], each[1::2]) for each in passes]
+
+
+def one_after_the_other(passes: list[torch.Tensor]) -> list[tuple]:
+    return list(zip(passes[::2], passes[1::2]))
+
+
+def one_view_of_all_first(passes: list[torch.Tensor]) -> list[tuple]:
+    return list(zip(passes[: len(passes) // 2], passes[len(passes) // 2 :]))
+
+
+def arrangements(passes: list[torch.Tensor], batch_size: int) -> list:
+    """Those that are possible by the number of rows, the usual one first."""
+    if any(len(each) > batch_size for each in passes) and not any(len(each) % 2 for each in passes):
+        return [in_halves, alternating]
+    return [
+        each for each in (one_after_the_other, one_view_of_all_first)
+        if len(passes) % 2 == 0 and all(len(a) == len(b) for a, b in each(passes))
+    ]  # fmt: skip
+
+
+def pairs(tape: list[dict], key: str, batch_size: int, made: list[dict] = (), seen: list[dict] = ()) -> list[tuple]:
+    """What passed through a network for the two views of each batch, pass after pass or both in one pass.
+
+    Where several arrangements are possible, that in which both views of a pair are of the same images, by `made`.
+    `seen`: the passes of the encoder, where `tape` is that of the projector.
+    """
     found = [expect.tensor(each[key], what="what passed through the network") for each in tape]
-    if any(len(each) > batch_size for each in found) and not any(len(each) % 2 for each in found):
-        return [tuple(each.tensor_split(2)) for each in found]
-    if len(found) % 2 or any(len(a) != len(b) for a, b in zip(found[::2], found[1::2])):
+    possible = arrangements(found, batch_size)
+    if not possible:
         came = f"{len(found)} passes with {', '.join(str(len(each)) for each in found[:8])} rows"
         raise Mismatch("both views of every batch to pass through the networks", came or "no pass")
-    return list(zip(found[::2], found[1::2]))
+    inputs = [each["input"] for each in seen or tape]
+    if list(map(len, inputs)) == list(map(len, found)):
+        fitting = (each for each in possible if all(of_the_same(a, b, made) for a, b in each(inputs)))
+        return next(fitting, possible[0])(found)
+    return possible[0](found)
+
+
+def of_the_same(a: torch.Tensor, b: torch.Tensor, made: list[dict]) -> bool:
+    """Whether row i of both views is of the same image."""
+    names = images_of(a, made)
+    return names is not None and names == images_of(b, made)

@@ -953,7 +953,7 @@ def _evaluated(student, n: int, modes: list[bool]) -> dict:
     images[4:] = 255  # so that the loss of the first batch is another than that of the rest
     came = student.run("evaluate", images, NORMED, modes, 4)
     passes = came["encoder"] + came["projector"]
-    outputs = _read(replay.pairs, came["projector"] or came["encoder"], "output", 4)
+    outputs = _read(replay.pairs, came["projector"] or came["encoder"], "output", 4, came["made"], came["encoder"])
     return {
         "modes afterwards": came["modes"],
         "train mode": [any(each["training"] for each in came[name]) for name in ("encoder", "projector")],
@@ -997,6 +997,7 @@ def _means(student, pairs: list[tuple], rounded_count: int) -> list[tuple]:
 # The loop
 
 TABLES = _random(2, 12, 3, 2, 2, seed=2)  # what `views` gives
+VIEWS = [{"view": table, "images": list(range(12))} for table in TABLES]
 KINDS = {(2, 2): "views", (5, 6): "training images", (4, 4): "test images"}  # what a network sees, by its size
 CONSTANT = {"inv_weight": 0.0, "var_weight": 0.0, "cov_weight": 1e-12}  # a loss that is, for Adam, just not zero
 
@@ -1031,7 +1032,7 @@ def _epochs(student) -> dict:
     embedded = len(projector) == len(encoder)  # otherwise, all of the projector's passes are taken for training
     train = _chosen(encoder, in_training) + (_chosen(projector, in_training) if embedded else projector)
     test = _chosen(encoder, in_training, False) + (_chosen(projector, in_training, False) if embedded else [])
-    pairs = _read(replay.pairs, _chosen(encoder, in_training), "input", 4)
+    pairs = _read(replay.pairs, _chosen(encoder, in_training), "input", 4, VIEWS)
     first = _chosen(encoder, in_training, False)[: max(1, in_training.count(False) // 3)]
     return {
         "passes": [kind for kind, _ in itertools.groupby(kinds)],
@@ -1071,7 +1072,7 @@ def _pairing(batches: list[list[int]], pairs: list[tuple]) -> str:
         if torch.equal(a, b):
             return "the same view twice"
         wanted = TABLES[0][rows], TABLES[1][rows]
-        if not torch.equal(a, wanted[0]) or not torch.equal(b, wanted[1]):
+        if not any(torch.equal(a, one) and torch.equal(b, other) for one, other in (wanted, wanted[::-1])):
             same = all(torch.equal(_sorted(each), _sorted(right)) for each, right in zip((a, b), wanted))
             return "different images" if same else "other views"
     return "right"
@@ -1085,7 +1086,7 @@ def _sorted(view: torch.Tensor) -> torch.Tensor:
 def _default_views(student) -> dict:
     """9 = 4 + 4 + 1 images, and 12 in three epochs, without `views`."""
     came = student.run("loop", _indexed(9), NETWORK, {"epochs": 1, "batch_size": 4})
-    pairs, made = _read(replay.pairs, came["encoder"], "input", 4), came["made"]
+    pairs, made = _read(replay.pairs, came["encoder"], "input", 4, came["made"]), came["made"]
     return {
         "order": _order_of_made(student.run("loop", _indexed(12), NETWORK, {"epochs": 3, "batch_size": 4})),
         "pairs": pairs if isinstance(pairs, str) else _pairing_of_made(pairs, made),
@@ -1105,7 +1106,7 @@ def _pairing_of_made(pairs: list[tuple], made: list[dict]) -> str:
 
 def _order_of_made(came: dict) -> list[str]:
     """As `_order`, from the images whose views the encoder saw; views of their own making are taken for right."""
-    pairs = _read(replay.pairs, came["encoder"], "input", 4)
+    pairs = _read(replay.pairs, came["encoder"], "input", 4, came["made"])
     if isinstance(pairs, str):
         return [pairs]
     shown = [replay.images_of(a, came["made"]) for a, _ in pairs]
@@ -1131,7 +1132,7 @@ def _optimized(student, steps: int, lr: float, weights: dict) -> dict:
     """Whose way the parameters went in a few steps, each of them on all images."""
     options = {"epochs": steps, "batch_size": 8, "lr": lr, **weights}
     came = student.run("loop", _indexed(8), NETWORK, options, *TABLES[:, :8])
-    pairs, moves = _read(replay.pairs, came["encoder"], "input", 8), _moves(came)
+    pairs, moves = _read(replay.pairs, came["encoder"], "input", 8, VIEWS), _moves(came)
     moved = [bool(each.abs().max() > 0.01 * lr) for each in moves]
     if isinstance(pairs, str) or not any(moved):
         return {"moved": moved}

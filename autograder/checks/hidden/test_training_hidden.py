@@ -5,7 +5,7 @@ import torch
 
 from autograder import expect, replay
 from autograder.checks.hidden import thresholds
-from autograder.checks.public.test_training import check_order, check_pairs, rows_of
+from autograder.checks.public.test_training import check_order, check_pairs, rows_made, rows_of
 from autograder.worker import networks
 
 NETWORK = {"features": 4, "dim": 6, "seed": 2}  # no batch norm: a row's embedding depends on its image alone
@@ -47,11 +47,13 @@ def test_evaluate_mean(student):
         modes = [True, n == 8]
         came = student.run("evaluate", images, NORMED, modes, 4, **weights)
         found = replay.terms(came["terms"], "evaluate_loss(...)")
-        check_pairs(replay.pairs(came["encoder"], "input", 4), came["made"])
+        made = came["made"]
+        check_pairs(replay.pairs(came["encoder"], "input", 4, made), made)
         expect.true(came["modes"] == modes, "both networks in the mode that they were in", "another mode")
         recorded = came["attached"] or any(each["gradients"] for each in came["encoder"] + came["projector"])
         expect.true(not recorded, "no gradients to be recorded", "results that carry gradients")
-        batches = [pair for pair in replay.pairs(came["projector"], "output", 4) if len(pair[0]) > 1]
+        outputs = replay.pairs(came["projector"], "output", 4, made, came["encoder"])
+        batches = [pair for pair in outputs if len(pair[0]) > 1]
         rows = sum(len(a) for a, _ in batches)
         expect.true(rows >= n - n % 4, "every full batch to be evaluated", f"{rows} of {n} images")
         expected = [replay.loss(student, *pair, **weights) for pair in batches]
@@ -130,46 +132,46 @@ def test_history(student):
     for part in test:
         check_test_views(part["encoder"], came["made"])
     check_order(came["batches"], 3, 10)
-    batches = [[pair] for pair in replay.pairs(train["projector"], "output", 5)]
-    check_entries(student, history["train"], batches, "train")
-    check_entries(
-        student, history["test"], [replay.pairs(part["projector"], "output", 5) for part in test], "test"
-    )
+    batches = replay.pairs(train["projector"], "output", 5, rows_made(tables), train["encoder"])
+    check_entries(student, history["train"], [[pair] for pair in batches], "train")
+    passes = [replay.pairs(part["projector"], "output", 5, came["made"], part["encoder"]) for part in test]
+    check_entries(student, history["test"], passes, "test")
     alone = student.run("loop", images, NETWORK, options)
     expect.true(not alone["history"].get("test"), "no test terms without test images", "some")
-    pairs = replay.pairs(alone["encoder"], "input", 5)
+    pairs = replay.pairs(alone["encoder"], "input", 5, alone["made"])
     check_pairs(pairs, alone["made"])
     if alone["made"]:
         check_order(rows_of(pairs, alone["made"], images), 3, 10, "with the default views")
 
 
 def by_kind(came: dict, tables) -> tuple[dict, list[dict]]:
-    """The passes for training batches, and those for test images by epoch, as lists by network."""
-    count = len(came["encoder"])
-    expect.true(
-        count == len(came["projector"]), "the embeddings of every pass to be used", "representations alone"
-    )
+    """The passes for training batches, and those for test images by epoch, as lists by network.
+
+    The embeddings of both views may be one pass of a network and two of the other.
+    """
+    steps = min(len(came["encoder"]), len(came["projector"]))
+    each = {name: len(came[name]) // max(1, steps) for name in ("encoder", "projector")}
+    whole = all(each[name] in (1, 2) and each[name] * steps == len(came[name]) for name in each)
+    expect.true(whole, "the embeddings of every pass to be used", "representations alone")
     train, test, was_train = {"encoder": [], "projector": []}, [], True
-    for encoder, projector in zip(came["encoder"], came["projector"]):
-        is_train = encoder["input"].shape[1:] == tables.shape[2:]  # the test images are larger
-        right = all(
-            each["training"] == each["statistics_changed"] == is_train for each in (encoder, projector)
-        )
+    for step in range(steps):
+        passes = {name: came[name][step * count : (step + 1) * count] for name, count in each.items()}
+        is_train = passes["encoder"][0]["input"].shape[1:] == tables.shape[2:]  # the test images are larger
+        right = all(one["training"] == one["statistics_changed"] == is_train for name in passes for one in passes[name])
         expect.true(
             right, "train mode for training batches and eval mode for test images, throughout", "another mode"
         )
         if was_train and not is_train:
             test.append({"encoder": [], "projector": []})
-        chosen = train if is_train else test[-1]
-        chosen["encoder"].append(encoder)
-        chosen["projector"].append(projector)
+        for name in passes:
+            (train if is_train else test[-1])[name].extend(passes[name])
         was_train = is_train
     return train, test
 
 
 def check_test_views(passes: list, made: list) -> None:
     """Two different views of each image, and of test images (the first pixel is 150 or more)."""
-    for a, b in replay.pairs(passes, "input", 5):
+    for a, b in replay.pairs(passes, "input", 5, made):
         expect.true(
             bool((a != b).any()), "two different random views of the test images", "the same view twice"
         )

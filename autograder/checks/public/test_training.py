@@ -73,8 +73,8 @@ def test_evaluate_state(student):
 @pytest.mark.item("training.evaluate_views")
 def test_evaluate_views(student):
     came = student.run("evaluate", IMAGES, NETWORK, [True, True])
-    inputs = replay.pairs(came["encoder"], "input", 12)
-    outputs = replay.pairs(came["projector"], "output", 12)
+    inputs = replay.pairs(came["encoder"], "input", 12, came["made"])
+    outputs = replay.pairs(came["projector"], "output", 12, came["made"], came["encoder"])
     expect.true(
         sum(len(a) for a, _ in inputs) == 12, "two views of each of the 12 images", f"{len(inputs)} batches"
     )
@@ -89,7 +89,7 @@ def test_evaluate_views(student):
 
 
 def check_pairs(pairs: list, made: list) -> None:
-    """The two views of a batch are of the same images, and each was drawn for itself."""
+    """The two views of a batch are of the same images, and each was drawn for itself, in every epoch anew."""
     for a, b in pairs:
         differ = (a != b).flatten(1).any(dim=1).all()
         expect.true(bool(differ), "two different random views of every image", "the same view twice")
@@ -101,6 +101,10 @@ def check_pairs(pairs: list, made: list) -> None:
             expect.true(
                 names[0] == names[1], "row i of both views to be of the same image", "different images"
             )
+    if made:
+        drawn = [replay.bytes_of(row) for pair in pairs for view in pair for row in view]
+        again = "a view that the encoder has seen before"
+        expect.true(len(set(drawn)) == len(drawn), "new random views whenever an image is seen", again)
 
 
 @pytest.mark.item("training.loop_order")
@@ -111,10 +115,15 @@ def test_loop_order(student):
     check_order(came["batches"], 3, 12)
     check_seen(came, tables)
     came = student.run("loop", IMAGES.numpy(), NETWORK, options)
-    pairs = replay.pairs(came["encoder"], "input", 5)
+    pairs = replay.pairs(came["encoder"], "input", 5, came["made"])
     check_pairs(pairs, came["made"])
     if came["made"]:
         check_order(rows_of(pairs, came["made"], IMAGES), 3, 12, "with the default views")
+
+
+def rows_made(tables: torch.Tensor) -> list[dict]:
+    """The views that `views` takes from tables; an image's index stands for its first pixel."""
+    return [{"view": table, "images": list(range(len(table)))} for table in tables]
 
 
 def rows_of(pairs: list, made: list, images: torch.Tensor) -> list[list[int]]:
@@ -144,11 +153,11 @@ def split_epochs(batches: list, epochs: int, which: str) -> list[list[int]]:
 
 
 def check_seen(came: dict, tables: torch.Tensor) -> None:
-    """The networks, in train mode, saw what `views` returned."""
-    seen = replay.pairs(came["encoder"], "input", 5)
+    """The networks, in train mode, saw what `views` returned; which of the two views first is free."""
+    seen = replay.pairs(came["encoder"], "input", 5, rows_made(tables))
     expect.true(len(seen) == len(came["batches"]), "one step for each call of `views`", f"{len(seen)} steps")
-    for rows, views in zip(came["batches"], seen):
-        same = all(torch.equal(view, table[rows]) for view, table in zip(views, tables))
+    for rows, (a, b) in zip(came["batches"], seen):
+        same = any(torch.equal(a, one[rows]) and torch.equal(b, other[rows]) for one, other in (tables, tables.flip(0)))
         expect.true(same, "the encoder to see the two views that `views` returned", "other images")
     trained = all(each["training"] for each in came["encoder"] + came["projector"])
     expect.true(trained, "both networks in train mode while they are trained", "a pass in eval mode")

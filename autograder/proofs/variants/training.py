@@ -69,6 +69,27 @@ def assigned_gradients(encoder, projector, optimizer, view_a, view_b, **weights)
     return VICRegTerms(*[each.detach().clone() for each in terms])
 
 
+@variant(STEP, "both views in one pass, their rows in turn")
+def rows_in_turn(encoder, projector, optimizer, view_a, view_b, **weights):
+    pairs = torch.stack([view_a, view_b], dim=1)
+    z_a, z_b = projector(encoder(pairs.flatten(0, 1))).unflatten(0, (-1, 2)).unbind(1)
+    terms = vicreg_loss(z_a, z_b, **weights)
+    optimizer.zero_grad()
+    terms.total.backward()
+    optimizer.step()
+    return terms
+
+
+@variant(STEP, "second view first, both representations in one pass of the projector")
+def second_view_first(encoder, projector, optimizer, view_a, view_b, **weights):
+    optimizer.zero_grad()
+    z_b, z_a = projector(torch.cat([encoder(view) for view in (view_b, view_a)])).tensor_split(2)
+    terms = vicreg_loss(z_a, z_b, **weights)
+    terms.total.backward()
+    optimizer.step()
+    return terms
+
+
 @variant(EVALUATE, "unweighted mean, floats, modes of the two networks restored")
 def unweighted(encoder, projector, images, batch_size=256, **weights):
     was_training = encoder.training, projector.training
@@ -124,6 +145,44 @@ def loader(encoder, projector, images, batch_size=256, **weights):
     for each, mode in zip((encoder, projector), modes):
         each.train(mode)
     return VICRegTerms(**{name: torch.stack(values).mean() for name, values in collected.items()})
+
+
+@variant(EVALUATE, "a Dataset that draws two views of one image at a time, and a DataLoader")
+def image_by_image(encoder, projector, images, batch_size=256, **weights):
+    from torch.utils.data import DataLoader, Dataset
+
+    class TwoViews(Dataset):
+        def __len__(self):
+            return len(images)
+
+        def __getitem__(self, index):
+            view_a, view_b = two_views(images[index : index + 1])
+            return view_a[0], view_b[0]
+
+    networks = torch.nn.ModuleList([encoder, projector])
+    modes = encoder.training, projector.training
+    networks.eval()
+    found, rows = [], []
+    with torch.no_grad():
+        for view_a, view_b in DataLoader(TwoViews(), batch_size=batch_size):
+            if len(view_a) > 1:
+                found.append(torch.stack(vicreg_loss(projector(encoder(view_a)), projector(encoder(view_b)), **weights)))
+                rows.append(len(view_a))
+    for network, mode in zip(networks, modes):
+        network.train(mode)
+    return VICRegTerms(*(torch.stack(found) * torch.tensor(rows)[:, None]).sum(0) / sum(rows))
+
+
+@variant(EVALUATE, "views of all images drawn first, all embeddings of the first view before those of the second")
+def all_views_first(encoder, projector, images, batch_size=256, **weights):
+    views = two_views(torch.as_tensor(images))
+    modes = encoder.training, projector.training
+    encoder.eval(), projector.eval()
+    with torch.no_grad():
+        z_a, z_b = ([projector(encoder(batch)) for batch in view.split(batch_size)] for view in views)
+        terms = [torch.stack(vicreg_loss(*pair, **weights)) for pair in zip(z_a, z_b) if len(pair[0]) > 1]
+    encoder.train(modes[0]), projector.train(modes[1])
+    return VICRegTerms(*torch.stack(terms).mean(dim=0))
 
 
 @variant(TRAIN, "DataLoader over indices, incomplete last batch dropped, attached terms")
@@ -211,3 +270,24 @@ def own_test_pass(
                     count += len(batch)
         test.append(VICRegTerms(*(sums / count).tolist()))
     return {"train": train, "test": test}
+
+
+@variant(TRAIN, "default views of a whole epoch drawn before its batches, networks in a list")
+def views_of_an_epoch(
+    encoder, projector, images, epochs, batch_size=256, test_images=None, views=None, lr=3e-4, **weights
+):
+    networks = [encoder, projector]
+    optimizer = torch.optim.Adam([p for network in networks for p in network.parameters()], lr=lr, weight_decay=1e-6)
+    history = {"train": [], "test": []}
+    for _ in range(epochs):
+        for network in networks:
+            network.train()
+        batches = [batch for batch in torch.randperm(len(images)).split(batch_size) if len(batch) > 1]
+        if views is None:
+            drawn = [view.split(batch_size) for view in two_views(torch.as_tensor(images)[torch.cat(batches)])]
+        for number, batch in enumerate(batches):
+            pair = views(batch) if views is not None else [view[number] for view in drawn]
+            history["train"].append(train_step(encoder, projector, optimizer, *pair, **weights))
+        if test_images is not None:
+            history["test"].append(evaluate_loss(encoder, projector, test_images, batch_size))
+    return history
