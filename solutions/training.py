@@ -57,8 +57,8 @@ def train_step(
     """One step on one batch: the loss of the embeddings z = h(f(x)) and z' = h(f(x')), and its gradient.
 
     Each view goes through the networks in a pass of its own, so that batch norm sees one branch at a time (both
-    in one pass count as right, too).
-    The modes of the networks are left alone, and the gradients of earlier steps do not count.
+    in one pass count as right, too). Networks that come in train mode stay in it, and the gradients of earlier
+    steps do not count.
 
     Args:
         encoder: f, float images (batch, 3, H, W) → representations (batch, dim).

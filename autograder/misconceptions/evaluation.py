@@ -758,12 +758,13 @@ def _spread(rows) -> float:
 
 def _extracted(student, drawn: bool, training: bool, batch_size: int | None) -> dict:
     came = _extract(student, IMAGES, training, batch_size)
+    most = came["most_at_once"]
     return {
         "rows": "drawn" if drawn else _rows(student, _as_tensor(came["representations"])),
         "mode kept": came["modes"] == [training],
         "unchanged": all(map(torch.equal, came["before"], came["after"])),
         "gradients": came["attached"],
-        "larger batches": came["most_at_once"] > (batch_size or 500),
+        "larger batches": most > (batch_size or 500) and ("all at once" if most >= len(IMAGES) else most),
         "trainable": came["trainable"],
         "seed set": came["reseeded"],
     }

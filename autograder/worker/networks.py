@@ -49,15 +49,20 @@ class RecordedSGD(torch.optim.SGD):
         return None if closure is None else loss
 
 
-def pair(features: int, dim: int, seed: int, batch_norm: bool = False) -> tuple[nn.Module, nn.Module]:
+def pair(
+    features: int, dim: int, seed: int, batch_norm: bool = False, size: tuple[int, int] | None = None
+) -> tuple[nn.Module, nn.Module]:
     """An encoder, images (batch, 3, H, W) → (batch, features), and a projector, → (batch, dim).
 
-    Without batch norm a row's embedding depends on its own image alone, in every mode.
+    Without batch norm a row's embedding depends on its own image alone, in every mode. The encoder takes the mean over
+    all places, or, where the `size` (H, W) of the images is given, has weights for each of them.
     """
     generator = torch.Generator().manual_seed(seed)
-    encoder = nn.Sequential(
-        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, features), *norm(features, batch_norm)
-    )
+    if size is None:
+        read = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, features)]
+    else:
+        read = [nn.Flatten(), nn.Linear(3 * size[0] * size[1], features)]
+    encoder = nn.Sequential(*read, *norm(features, batch_norm))
     layers = [nn.Linear(features, dim), *norm(dim, batch_norm), nn.Tanh(), nn.Linear(dim, dim)]
     return Recorded(draw(encoder, generator)), Recorded(draw(nn.Sequential(*layers), generator))
 

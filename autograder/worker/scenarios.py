@@ -44,7 +44,7 @@ def evaluate(package, images, network: dict, modes: list, batch_size: int | None
 
     `modes`: whether encoder and projector are in train mode before. Returns the terms, what passed through
     the networks, the views that were made, and the networks' parameters, statistics and modes before and
-    after.
+    after, and whether the parameters can still be trained.
     """
     encoder, projector = networks.pair(**network)
     encoder.train(modes[0])
@@ -60,6 +60,7 @@ def evaluate(package, images, network: dict, modes: list, batch_size: int | None
     return {
         "terms": terms, "attached": attached or touched, "made": made, "before": before,
         "after": state_of(encoder, projector), "modes": networks.modes(encoder, projector),
+        "trainable": all(each.requires_grad for each in networks.parameters(encoder, projector)),
         "encoder": list(encoder.tape), "projector": list(projector.tape), **seed,
     }  # fmt: skip
 
@@ -69,8 +70,8 @@ def loop(package, images, network: dict, options: dict, table_a=None, table_b=No
 
     `options`: epochs, batch_size, lr, weights. With the tables, `views` is a callable that takes rows from
     them; without, the default is used, with such a two_views. Returns the
-    history, the batches of indices that `views` was asked for, the views that were made, and what passed
-    through the networks.
+    history, the batches of indices that `views` was asked for, the views that were made, what passed
+    through the networks, and their modes afterwards.
     """
     encoder, projector = networks.pair(**network)
     batches: list[list[int]] = []
@@ -88,6 +89,7 @@ def loop(package, images, network: dict, options: dict, table_a=None, table_b=No
         history = package.function("training.train_vicreg")(encoder, projector, images, **options)
     return {
         "history": history, "batches": batches, "made": made, "after": state_of(encoder, projector),
+        "modes": networks.modes(encoder, projector),
         "encoder": list(encoder.tape), "projector": list(projector.tape), **seed,
     }  # fmt: skip
 

@@ -9,9 +9,11 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from autograder import expect, measure
+from autograder.checks.public.test_vicreg import terms_of
 
 # A hidden item shows no input, so none is shrunk: that takes seconds, this milliseconds.
 unshrunk = settings(phases=[Phase.explicit, Phase.generate])
+FIELDS = ("total", "invariance", "variance", "covariance")
 SPREADS = (0.0, 1e-3, 0.3, 1.0, 3.0)  # of the columns; the hinge is at 1
 
 
@@ -127,14 +129,15 @@ SLOPED_B = torch.tensor([[0.3, 0.8, 1.0], [0.1, 0.5, 0.0], [0.4, 0.2, 3.0], [0.2
 @pytest.mark.parametrize(
     "function, output, pair",
     [("invariance_loss", None, True), ("variance_loss", None, False), ("covariance_loss", None, False),
-     ("vicreg_loss", "total", True)],
+     *[("vicreg_loss", field, True) for field in FIELDS]],
 )  # fmt: skip
 def test_gradient(student, function, output, pair):
     args = [SLOPED.double(), SLOPED_B.double()][: 1 + pair]
     grads = student.gradient(f"vicreg.{function}", *args, wrt=tuple(range(len(args))), output=output)
     names = ("z_a", "z_b")[: len(args)]
-    for position, grad in enumerate(measure.gradients(grads, [(5, 3)] * len(args), what=function, names=names)):
-        what = f"the gradient of {function} with respect to {names[position]}"
+    value = function if output is None else f"`{output}` of {function}"
+    for position, grad in enumerate(measure.gradients(grads, [(5, 3)] * len(args), what=value, names=names)):
+        what = f"the gradient of {value} with respect to {names[position]}"
         compare_slopes(student, function, output, args, position, grad, what)
 
 
@@ -170,6 +173,9 @@ def test_dtype(student, dtype):
     for name, args in (("invariance_loss", (z_a, z_b)), ("variance_loss", (z_a,)), ("covariance_loss", (z_a,))):
         value = getattr(student.vicreg, name)(*args)
         expect.tensor(value, (), dtype, what=f"{name} of {expect.dtype_text(dtype)} embeddings")
+    terms = terms_of(student.vicreg.vicreg_loss(z_a, z_b))
+    for name in FIELDS:
+        expect.tensor(terms[name], (), dtype, what=f"`{name}` of vicreg_loss of {expect.dtype_text(dtype)} embeddings")
 
 
 @pytest.mark.item("vicreg.side_effects")

@@ -12,6 +12,8 @@ IMAGES = torch.tensor(
     [[0, 0, 0], [250, 0, 0], [0, 250, 0], [0, 0, 250], [90, 90, 90], [250, 250, 0], [30, 200, 120]]
 )
 IMAGES = IMAGES.to(torch.uint8).view(7, 1, 1, 3)  # 7 images of a single pixel
+PLACED = {"features": 3, "dim": 4, "seed": 1, "batch_norm": True, "size": (2, 3)}  # has weights for each place
+PICTURES = (37 * torch.arange(144) % 256).to(torch.uint8).view(8, 2, 3, 3)  # 8 images of 2 rows and 3 columns
 MEAN, STD = torch.tensor([0.4914, 0.4822, 0.4465]), torch.tensor([0.247, 0.243, 0.261])
 
 
@@ -30,13 +32,15 @@ def extracted(student, images, network: dict, training: bool, batch_size: int | 
     )
 
 
-def check_rows(student, found: torch.Tensor, images: torch.Tensor, network: dict) -> None:
+ORDER = "row i belongs to image i, normalized once, in eval mode"
+
+
+def check_rows(student, found: torch.Tensor, images: torch.Tensor, network: dict, order: str = ORDER) -> None:
     """Row i is the representation of image i. A mistake in the student's `normalize` is judged by task 0."""
     expected = by_hand(images, network)
     # Rounding in float32 gives 1e-6, also where batches are of another size; batch norm in train mode, images
     # that are not normalized or two rows that changed places are off by more than 1e-1.
     bounds = {"rtol": 1e-4, "atol": 1e-4, "what": "extract_representations(...)"}
-    order = "row i belongs to image i, normalized once, in eval mode"
     try:
         expect.close(found, expected, **bounds, note=order)
     except Mismatch:
@@ -59,6 +63,8 @@ def test_rows(student):
     for images, batch_size in ((IMAGES, None), (IMAGES, 3), (IMAGES.numpy(), 2)):
         found = extracted(student, images, NETWORK, True, batch_size)
         check_rows(student, found, IMAGES, NETWORK)
+    found = extracted(student, PICTURES, PLACED, True, 1)
+    check_rows(student, found, PICTURES, PLACED, "of the images as they are: not flipped, turned, cut or blurred")
 
 
 @pytest.mark.item("representations.state")
@@ -152,3 +158,13 @@ def test_probe_labels(student):
         expect.close(
             found.long(), test_y, rtol=0, atol=0, what="linear_probe(train_x, train_y, test_x)", note=right
         )
+    check_two_labels(student)
+
+
+def check_two_labels(student) -> None:
+    """Two clusters on either side of 0 in each of 60 columns: a few small steps are enough."""
+    sides = [[1.0, -1.0] * 30, [-1.0, 1.0] * 30]
+    (train_x, train_y), (test_x, test_y) = clusters(sides, [8, 3], 20, 0.2, 2), clusters(sides, [8, 3], 4, 0.2, 3)
+    found = labels_of(student.evaluation.linear_probe(train_x, train_y, test_x), 8, (3, 8))
+    right = "with two labels, too, the label of the cluster that each test row lies in"
+    expect.close(found.long(), test_y, rtol=0, atol=0, what="linear_probe(train_x, train_y, test_x)", note=right)

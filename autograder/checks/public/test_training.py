@@ -66,6 +66,8 @@ def test_evaluate_state(student):
         expect.true(came["modes"] == modes, left, f"{now[0]} mode and {now[1]} mode")
         same = all(torch.equal(a, b) for a, b in zip(came["before"], came["after"], strict=True))
         expect.true(same, "parameters and batch-norm statistics to stay what they were", "changed ones")
+        still = "networks that can be trained on afterwards"
+        expect.true(came["trainable"], still, "parameters with requires_grad=False")
         recorded = came["attached"] or any(each["gradients"] for each in came["encoder"] + came["projector"])
         expect.true(not recorded, "no gradients to be recorded", "results that carry gradients")
 
@@ -113,12 +115,23 @@ def test_loop_order(student):
     options = {"epochs": 3, "batch_size": 5}
     came = student.run("loop", IMAGES, NETWORK, options, tables[0], tables[1])
     check_order(came["batches"], 3, 12)
+    check_mixed(came["batches"], 3)
     check_seen(came, tables)
+    check_left_in_train_mode(came)
     came = student.run("loop", IMAGES.numpy(), NETWORK, options)
     pairs = replay.pairs(came["encoder"], "input", 5, came["made"])
     check_pairs(pairs, came["made"])
+    check_left_in_train_mode(came)
     if came["made"]:
-        check_order(rows_of(pairs, came["made"], IMAGES), 3, 12, "with the default views")
+        batches = rows_of(pairs, came["made"], IMAGES)
+        check_order(batches, 3, 12, "with the default views")
+        check_mixed(batches, 3, "with the default views")
+
+
+def check_left_in_train_mode(came: dict) -> None:
+    """Without test images: some evaluate by hand, in eval mode, and come back to train mode at the next epoch."""
+    left = "networks that came in train mode to be in it afterwards"
+    expect.true(all(came["modes"]), left, "a network that was left in eval mode")
 
 
 def rows_made(tables: torch.Tensor) -> list[dict]:
@@ -142,6 +155,24 @@ def check_order(batches: list, epochs: int, count: int, which: str = "from the c
     # Right orders fail this by chance with a probability below 1e-6 (10 images in one given order: 3e-7).
     expect.true(orders[0] != sorted(orders[0]), "a random order of the images", f"the order {orders[0]}, {which}")
     expect.true(orders[0] != orders[1] != orders[2], "a new order in every epoch", f"{orders[0]} again, {which}")
+    # One order that is only turned or reversed: all but one of the pairs of neighbors are neighbors again. Random orders
+    # have that with a probability of 8 * 10 / 10! = 2e-5 at most, and both times with 5e-10.
+    first, second, third = ({frozenset(pair) for pair in zip(rows, rows[1:])} for rows in orders)
+    kept = len(first & second) >= len(first) - 1 and len(second & third) >= len(second) - 1
+    came = f"{orders[0]}, then {orders[1]}: one order, begun elsewhere or reversed, {which}"
+    expect.true(not kept, "a new random order in every epoch", came)
+
+
+def check_mixed(batches: list, epochs: int, which: str = "from the callable `views`") -> None:
+    """Other images meet in the batches of another epoch.
+
+    12 images in batches of 5 make 8,316 or more sets of batches: three epochs have the same by chance with 1.4e-8.
+    """
+    each = len(batches) // epochs
+    sets = [{frozenset(rows) for rows in batches[i * each : (i + 1) * each]} for i in range(epochs)]
+    same = all(one == sets[0] for one in sets)
+    came = f"the batches {[sorted(rows) for rows in batches[:each]]} in every epoch, {which}"
+    expect.true(not same, "batches of other images in every epoch: all images are shuffled, then cut into batches", came)
 
 
 def split_epochs(batches: list, epochs: int, which: str) -> list[list[int]]:

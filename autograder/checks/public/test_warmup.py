@@ -22,10 +22,12 @@ def expected(pixels) -> torch.Tensor:
 @pytest.mark.item("warmup.values")
 @pytest.mark.parametrize("kind", [np.array, torch.tensor], ids=["array", "tensor"])
 def test_values(student, kind):
-    pixels = [[[[0, 0, 0]]], [[[255, 255, 255]]], [[[51, 102, 204]]]]  # three images of one pixel
-    images = kind(pixels, dtype=np.uint8 if kind is np.array else torch.uint8)
-    found = expect.tensor(student.warmup.normalize(images), (3, 3, 1, 1), torch.float32, what="normalize(images)")
-    expect.close(found, expected(pixels), **CLOSE, what="normalize(images)")
+    colors = [[[[0, 0, 0]]], [[[255, 255, 255]]], [[[51, 102, 204]]]]  # three images of one pixel
+    dark = [[[[0, 1, 1]]], [[[1, 0, 0]]], [[[0, 0, 0]]]]  # no image of values in [0, 1] yet: 1 is 1 / 255
+    for pixels, note in ((colors, ""), (dark, "dark images are divided by 255 as all others are")):
+        images = kind(pixels, dtype=np.uint8 if kind is np.array else torch.uint8)
+        found = expect.tensor(student.warmup.normalize(images), (3, 3, 1, 1), torch.float32, what="normalize(images)")
+        expect.close(found, expected(pixels), **CLOSE, what="normalize(images)", note=note)
 
 
 @pytest.mark.item("warmup.layout")
