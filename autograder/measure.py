@@ -48,11 +48,15 @@ def uniform(draws: torch.Tensor, low: float, high: float, slack: float, what: st
     expect.true(even, f"{wanted}, drawn evenly for each image on its own", f"{counts.tolist()} in the four quarters")
 
 
-def ramps(n: int, size: int = 32) -> torch.Tensor:
-    """Images whose red tells the column and whose green tells the row, each from 0 to 1; blue is .5. (n, 3, size, size)."""
-    line = (torch.arange(size) + 0.5) / size
-    red, green = line.expand(size, size), line[:, None].expand(size, size)
-    return torch.stack([red, green, torch.full((size, size), 0.5)]).repeat(n, 1, 1, 1)
+def ramps(n: int, size: int | tuple[int, int] = 32) -> torch.Tensor:
+    """Images whose red tells the column and whose green tells the row, each from 0 to 1; blue is .5. (n, 3, H, W).
+
+    `size` is (H, W), or one number for both.
+    """
+    height, width = size if isinstance(size, tuple) else (size, size)
+    down, across = ((torch.arange(length) + 0.5) / length for length in (height, width))
+    red, green = across.expand(height, width), down[:, None].expand(height, width)
+    return torch.stack([red, green, torch.full((height, width), 0.5)]).repeat(n, 1, 1, 1)
 
 
 def crop_boxes(views: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -60,13 +64,17 @@ def crop_boxes(views: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.T
 
     From the middle half of the view, where no border disturbs; right to a pixel or so for any interpolation.
     """
-    size = views.shape[-1]
-    a, b = size // 4, size - size // 4  # means over the outer parts of the middle half
-    half = (b - a) // 2
-    across = views[:, 0, a:b, a:b].mean(dim=1)
-    down = views[:, 1, a:b, a:b].mean(dim=2)
-    slopes = [(line[:, half:].mean(1) - line[:, :half].mean(1)) / half * size for line in (across, down)]
-    return slopes[0], slopes[1], across.mean(1), down.mean(1)
+    height, width = views.shape[-2:]
+    rows, columns = (slice(size // 4, size - size // 4) for size in (height, width))
+    across = views[:, 0, rows, columns].mean(dim=1)
+    down = views[:, 1, rows, columns].mean(dim=2)
+    return _slope(across) * width, _slope(down) * height, across.mean(1), down.mean(1)
+
+
+def _slope(lines: torch.Tensor) -> torch.Tensor:
+    """By how much lines (n, length) climb from one place to the next, from the means of their halves."""
+    half = lines.shape[1] // 2
+    return (lines[:, half:].mean(1) - lines[:, :half].mean(1)) / half
 
 
 def stripes(n: int) -> torch.Tensor:

@@ -89,7 +89,7 @@ def corner_crops(images, scale=(0.2, 1.0)):
 @misconception(
     "augmentations.random_resized_crop",
     "scale ignored",
-    "The argument `scale` makes no difference to your crops.",
+    "Your crops do not keep to the argument `scale`: with scale=(0.25, 0.25) their areas still vary. Do you use both numbers?",
 )
 def scale_ignored(images, scale=(0.2, 1.0)):
     size = images.shape[-1]
@@ -878,6 +878,8 @@ def _strengths(kept: str, views: torch.Tensor) -> dict:
         return {"drawn": "within an image"}
     left, right = (each[..., 0, 0] for each in halves)  # (times, N, 3)
     chroma = left.amax(dim=2) - left.amin(dim=2)
+    if kept == "hue" and max(float((left.amax(dim=2) - 0.8).abs().max()), float((chroma - 0.6).abs().max())) > ROUNDED:
+        return {"drawn": "in another space than HSV"}  # where value and chroma stay: .8 and .6 of the color that is turned
     found, width, neutral = {
         "brightness": lambda: (left.mean(dim=2) / 0.5, 0.8, 1.0),
         "contrast": lambda: ((right - left).mean(dim=2) / 0.4, 0.8, 1.0),

@@ -41,6 +41,19 @@ def test_frequencies(student):
         views = expect.tensor(student.augmentations.random_blur(images, **keywords), (N, 3, 5, 5), what="blurred images")
         # A blur of σ < .32 (.116 of the draws) moves less than .03 of the point and is not seen.
         measure.frequency(views[:, 0, 2, 2] < 0.97, 0.884 * (p or 0.5), "a visible blur")
+    for name in ("random_flip", "random_grayscale", "random_blur"):
+        check_single_images(getattr(student.augmentations, name), name)
+
+
+def check_single_images(transform, name: str) -> None:
+    """Also alone in its batch an image is changed at times; where a fixed share of each batch is chosen, it never is, or always."""
+    image = torch.zeros(1, 3, 5, 5)
+    image[:, :, 2, 1] = torch.tensor([0.9, 0.5, 0.1])
+    views = [expect.tensor(transform(image, p=0.5), (1, 3, 5, 5), what=f"{name} of one image") for _ in range(32)]
+    changed = sum(bool((view - image).abs().max() > 0.02) for view in views)
+    # All 32 alike has a probability of 5e-10, of 8e-9 for the blur, whose small σ are not seen.
+    expect.true(0 < changed < 32, f"{name}(image, p=0.5) of a single image to change it in some of 32 calls, not in all",
+                f"{changed} of 32 that change it (is a fixed number of each batch chosen?)")  # fmt: skip
 
 
 @pytest.mark.item("augmentations.blur_strength")
@@ -62,6 +75,20 @@ def test_blur_strength(student):
     # Zeros beyond the border take .16 from a side and .28 from a corner where σ = 2, .06 and .11 where σ = .5.
     expect.close(student.augmentations.random_blur(flat, p=1.0), flat, rtol=0.0, atol=0.02, what="a blur of flat images",
                  note="also at the border")  # fmt: skip
+    check_border(student)
+
+
+def check_border(student) -> None:
+    """A bright pixel at the border spreads as one in the middle does, whether the image is reflected or repeated beyond it."""
+    images = torch.zeros(24, 3, 11, 11)
+    images[:, :, [5, 0, 10, 3, 7], [5, 3, 7, 10, 0]] = 1.0
+    views = expect.tensor(student.augmentations.random_blur(images, p=1.0), (24, 3, 11, 11), what="blurred images")[:, 0].float()
+    inside = views[:, 5, 6]  # beside the middle
+    beside = views[:, [0, 10, 4, 8], [4, 8, 10, 0]]  # the next pixel along each border has as much, or more if it is repeated
+    least, image = beside.amin(dim=1), int((inside - beside.amin(dim=1)).argmax())
+    # 8-bit images leave .004 in each; a border left as it is misses .11, where σ = 1. All of 24 σ are below .5 once in 10¹⁶.
+    expect.true(bool((least > inside - 0.02).all()), "a blur of the pixels at the border, too: beside a bright one "
+                f"{float(inside[image]):.2f} or more, as in the middle of the image", f"{float(least[image]):.2f}")  # fmt: skip
 
 
 # log 4/3 = .29, uniform: a deviation of .166, less where crops are large; square crops have .03 from rounding.
@@ -133,19 +160,23 @@ def test_jitter_factors(student):
     measure.uniform(views.mean(dim=(1, 2, 3)) / 0.5, 0.6, 1.4, 0.03, "factors of brightness")
     images = colored(N, 0.15, 0.35, 0.15)
     images[:, :, :, 2:] += 0.2
+    images[1::2] += 0.2  # every other image is brighter, so that the batch has another mean than its images
     views = jittered(images, "contrast")
     factors = (views[:, 0, 0, 3] - views[:, 0, 0, 0]) / 0.2
     measure.uniform(factors, 0.6, 1.4, 0.05, "factors of contrast")
-    # Around .367, the mean of gray; around .5 it is off by up to .053, around the mean of each channel by .047.
-    check_blend(views, images, factors, 0.3674, "contrast around the mean of each image's gray")
+    # Around .367, the mean of gray; around .5 it is off by up to .053, around the mean of each channel by .047, around that of
+    # the batch by .04.
+    pivots = torch.tensor([0.3674, 0.5674]).repeat(N // 2)
+    check_blend(views, images, factors, pivots, "contrast around the mean of each image's own gray")
     images = colored(N, 0.1, 0.9, 0.1)
     views = jittered(images, "saturation")
     factors = (views[:, 1, 0, 0] - views[:, 0, 0, 0]) / 0.8
     measure.uniform(factors, 0.8, 1.2, 0.05, "factors of saturation")
     # Their gray is .570; toward the plain mean of the channels, .367, it is off by .04.
-    check_blend(views, images, factors, 0.5696, "saturation that leaves the gray of each pixel")
-    views = jittered(colored(N, 0.8, 0.2, 0.2), "hue")[:, :, 0, 0]
-    measure.uniform((measure.hue(views) + 0.5) % 1 - 0.5, -0.1, 0.1, 0.02, "turns of the hue")
+    check_blend(views, images, factors, torch.full((N,), 0.5696), "saturation that leaves the gray of each pixel")
+    views = jittered(HUES.expand(N, 3, 1, 12), "hue")[:, :, 0]  # (N, 3, 12)
+    turns = check_hues(views)
+    measure.uniform(turns, -0.1, 0.1, 0.02, "turns of the hue")
     images = colored(2 * N, 0.5, 0.5, 0.5)
     images[:, :, :, 0], images[:, :, :, 3] = 0.1, 0.95
     dark, middle, bright = jittered(images, "brightness", "contrast")[:, 0, 0][:, [0, 1, 3]].unbind(1)
@@ -156,10 +187,43 @@ def test_jitter_factors(student):
     check_squeezed(bright[:, 0] - bright[:, 1], dark[:, 0] - dark[:, 1], bright[:, 0], "contrast and saturation")
 
 
-def check_blend(views: torch.Tensor, images: torch.Tensor, factors: torch.Tensor, pivot: float, what: str) -> None:
-    """Views are images moved away from the pivot by their factor. 8-bit images leave .01."""
-    wanted = pivot + factors.view(-1, 1, 1, 1) * (images - pivot)
-    expect.true(float((views - wanted).abs().max()) < 0.02, f"a {what}", "another one")
+def check_blend(views: torch.Tensor, images: torch.Tensor, factors: torch.Tensor, pivots: torch.Tensor, what: str) -> None:
+    """Views are images moved away from their pivots (n,) by their factors (n,). 8-bit images leave .01."""
+    factors, pivots = factors.view(-1, 1, 1, 1), pivots.view(-1, 1, 1, 1)
+    wanted = pivots + factors * (images - pivots)
+    if float((views - wanted).abs().max()) < 0.02:
+        return
+    here = [float(each) for each in pivots.unique()]
+    stays = (views - factors * images) / (1 - factors)  # what a factor leaves as it is
+    seen = ((1 - factors).abs() > 0.1).expand_as(stays)
+    found = [stays[(pivots == each).expand_as(stays) & seen].median() for each in here]
+    wanted, came = (" and ".join(f"{float(each):.2f}" for each in of) for of in (here, found))
+    raise expect.Mismatch(f"a {what}, {wanted} in these images", f"one around {came} (the median)")
+
+
+def hues() -> torch.Tensor:
+    """Twelve colors of value .8 and least channel .2, two near each border of the circle's sectors. (1, 3, 1, 12)."""
+    angles = torch.tensor([sector / 6 + off for sector in range(6) for off in (-0.014, 0.03)])
+    away = angles - torch.tensor([0, 1 / 3, 2 / 3]).view(3, 1)
+    share = (2 - 6 * (away - away.round()).abs()).clamp(0, 1)
+    return (0.2 + 0.6 * share).view(1, 3, 1, 12)
+
+
+HUES = hues()
+
+
+def check_hues(views: torch.Tensor) -> torch.Tensor:
+    """The turns (N,) of views (N, 3, 12) of `HUES`: the same for all colors of an image, which otherwise stay as they are."""
+    off = torch.maximum((views.amax(dim=1) - 0.8).abs(), (views.amin(dim=1) - 0.2).abs())
+    turns = measure.hue(views.mT.flatten(0, 1)).view(-1, 12) - measure.hue(HUES[0, :, 0].T)
+    turns = torch.where(off < 0.02, (turns + 0.5) % 1 - 0.5, torch.nan)  # (N, 12)
+    # 8-bit images leave .004 in a turn and in a channel; a border of sectors that is missed, a whole color.
+    other = (turns - turns.nanmedian(dim=1, keepdim=True).values).abs().nan_to_num(1.0)
+    image, color = divmod(int(other.argmax()), 12)
+    before, after = (", ".join(f"{float(each):.2f}" for each in of) for of in (HUES[0, :, 0, color], views[image, :, color]))
+    expect.true(float(other.max()) < 0.02, "the hue of HSV to turn by the same angle for all colors of an image, the largest and "
+                f"the smallest channel of each to stay (.8 and .2 here)", f"({before}) as ({after})")  # fmt: skip
+    return turns[:, 0]
 
 
 def check_squeezed(above: torch.Tensor, below: torch.Tensor, bright: torch.Tensor, names: str) -> None:
@@ -210,9 +274,7 @@ def test_all_transforms_are_in_augment(student):
     views = denormalized(student.augmentations.augment(split_images(n)), n)
     left, decided = flipped(views)
     measure.frequency(left[decided], 0.5, "a flip in augment")
-    gray = views.mean(dim=1)  # (n, 32, 32)
-    bright = (gray > gray.amax(dim=(1, 2), keepdim=True) / 2).float().mean(dim=(1, 2))[decided]
-    moved = float(((bright - 0.5).abs() > 2.5 / 32).float().mean())
+    moved = float(((bright_share(views)[decided] - 0.5).abs() > 2.5 / 32).float().mean())
     MIN_MOVED.check(moved, "crops in augment", f"the middle of the image in the middle of {1 - moved:.0%} of the views")
     flat = torch.tensor([160, 90, 80], dtype=torch.uint8).repeat(n, 32, 32, 1)
     views = denormalized(student.augmentations.augment(flat), n)[:, :, 16, 16]
@@ -291,10 +353,16 @@ def test_views_are_independent(student):
         measure.frequency(left[seen], 0.5, "a flip in each of the views")
     both = seen_a & seen_b
     measure.frequency((left_a == left_b)[both], 0.5, "the same flip in both views")
+    bright_a, bright_b = (bright_share(denormalized(each, n))[both] for each in pair)
+    check_unrelated(bright_a, bright_b, "two crops that both show more of the bright side than most, or both less")
     again = student.augmentations.two_views(split_images(n))
     expect.true(isinstance(again, (tuple, list)) and len(again) == 2, "a pair of tensors", "something else")
     repeated = torch.equal(denormalized(again[0], n), denormalized(pair[0], n))
     expect.true(not repeated, "other views at the next call", "the same views again (is the seed set inside?)")
+    pair = student.augmentations.two_views(torch.full((n, 32, 32, 3), 128, dtype=torch.uint8))
+    expect.true(isinstance(pair, (tuple, list)) and len(pair) == 2, "a pair of tensors", "something else")
+    brightness_a, brightness_b = (denormalized(each, n).mean(dim=(1, 2, 3)) for each in pair)
+    check_unrelated(brightness_a, brightness_b, "two views both brighter than most, or both darker")
     white = torch.tensor([1, 0, 0, 1, 0, 1, 1, 1, 0, 0, 1, 0]).bool()
     pair = student.augmentations.two_views(white.view(12, 1, 1, 1).expand(12, 32, 32, 3).to(torch.uint8) * 255)
     expect.true(isinstance(pair, (tuple, list)) and len(pair) == 2, "a pair of tensors", "something else")
@@ -302,6 +370,19 @@ def test_views_are_independent(student):
         bright = denormalized(view, 12).mean(dim=(1, 2, 3)) > 0.1
         expect.true(torch.equal(bright, white), "row i of both views from image i", "rows in another order")
         check_black(student, view[~white])
+
+
+def bright_share(views: torch.Tensor) -> torch.Tensor:
+    """How much of each view of `split_images` its bright side takes; a flip does not change it."""
+    gray = views.mean(dim=1)
+    return (gray > gray.amax(dim=(1, 2), keepdim=True) / 2).float().mean(dim=(1, 2))
+
+
+def check_unrelated(of_a: torch.Tensor, of_b: torch.Tensor, what: str) -> None:
+    """What was drawn for one view says nothing about the other. If nothing varies, the items of the transforms judge that."""
+    if min(of_a.std(), of_b.std()) > 0.02:  # .1 and more
+        alike = (of_a > of_a.median()) == (of_b > of_b.median())
+        measure.frequency(alike, 0.5, what)
 
 
 def check_black(student, views: torch.Tensor) -> None:
@@ -322,6 +403,24 @@ def test_any_size(student):
             expect.tensor(getattr(student.augmentations, name)(images), shape, what=f"{name} of images {shape}")
         stored = (images * 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
         expect.tensor(student.augmentations.augment(stored), shape, torch.float32, what=f"augment of images {shape}")
+    for size in ((20, 28), (28, 20)):
+        check_crops_of(student, size)
+
+
+def check_crops_of(student, size: tuple[int, int]) -> None:
+    """Crops of images that are not square lie within them, have .2 of the area or more, and reach all four borders."""
+    views = student.augmentations.random_resized_crop(measure.ramps(300, size))
+    width, height, x, y = measure.crop_boxes(expect.tensor(views, (300, 3, *size), what=f"crops of {size} images").float())
+    where = f"of images {size[0]} × {size[1]} (height × width)"
+    area = float((width * height).min())
+    # Small crops are misread by a pixel. One of eight is below .3: none of 300 once in 10¹⁷.
+    expect.true(area > 0.13, f"crops {where} with .2 of the area or more", f"one with {area:.2f}")
+    expect.true(area < 0.3, f"crops {where} with .2 of the area, too", f"{area:.2f} in the smallest of 300")
+    ends = {"left": (x - width / 2).min(), "top": (y - height / 2).min(), "right": 1 - (x + width / 2).max()}
+    ends["bottom"] = 1 - (y + height / 2).max()
+    # One crop of four or more is that near to each border: none of 300 once in 10³⁷.
+    far = {name: f"{float(gap):.2f} of the side left at the {name}" for name, gap in ends.items() if gap > 0.1}
+    expect.true(not far, f"crops {where} that reach all borders, some of 300 each", ", ".join(far.values()))
 
 
 @pytest.mark.item("augmentations.side_effects")

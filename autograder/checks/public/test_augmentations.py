@@ -108,6 +108,15 @@ def test_blur(student):
     expect.true(float(center.min()) > 0.12, "a center with .13 of the weight or more (σ ≤ 2)", f"{float(center.min()):.3g}")
     MIN_BLURRED.check(int((center < 0.95).sum()), "a blurred point", "the point as it was")
     MIN_SIGMAS.check(float(center.std()), "a σ drawn for each image", "the same blur for all images")
+    # A red of 1 must not reach the other channels, whose kernel is that of red. Rounding to 8 bits leaves .004 in each.
+    color = torch.tensor([1.0, 0.6, 0.3]).view(3, 1, 1)
+    views = student.augmentations.random_blur(point * color, p=1.0)
+    views = expect.tensor(views, (12, 3, 7, 7), what="random_blur(images, p=1.0)").float()
+    wanted = views[:, :1] * color
+    worst = int((views - wanted).abs().amax(dim=(1, 2, 3)).argmax())
+    expect.close(views[worst, :, 3, 3:5], wanted[worst, :, 3, 3:5], rtol=0.0, atol=0.02,
+                 what="the center of a point of color (1, .6, .3), blurred, and the pixel to its right",
+                 note="in each channel the kernel of the first: one σ for the image, no other channel added")  # fmt: skip
 
 
 def denormalized(views, n: int, what: str) -> torch.Tensor:
@@ -144,6 +153,11 @@ def test_augment(student, kind):
     mean = float(views.mean())
     for limit in (MIN_MEAN, MAX_MEAN):
         limit.check(mean, "a mean of about .5 for noise, the normalization undone", f"{mean:.3g}")
+    dark = torch.ones(4, 32, 32, 3, dtype=torch.uint8)
+    views = student.augmentations.augment(dark.numpy() if kind == "array" else dark)
+    # 1/255 times a factor of at most 1.4, over a deviation of .243, is .023; without the division by 255 it is 2.4 and more.
+    expect.close(views, wanted, rtol=0.0, atol=0.1, what="augment of images of ones",
+                 note="stored values go to 255: a 1 is as good as black, also where no other value is in the batch")  # fmt: skip
 
 
 MIN_DIFFERENCE = limits.at_least(0.02, "difference of two views, the smallest of 8 images", "log")
