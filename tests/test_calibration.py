@@ -28,6 +28,7 @@ LIMITS = [(item, path) for item in ITEMS for path in item.limits]
 # Checks that compare with a number and are no threshold items, and why.
 EXACT = {
     "augmentations.range": "rounding: no draw leads out of the range",
+    "augmentations.any_size": "the smallest of 300 crops, and those that come nearest to a border: otherwise once in 10¹⁷",
     "training.evaluate_mean": "rounding",
     "training.history": "rounding",
     "representations.map": "rounding",
