@@ -79,7 +79,19 @@ def which_image(student, view, images: torch.Tensor, count: int, *, what: str) -
         if shown is not None:
             return shown
     wanted = f"{what} to show images of the data set, normalized once and not augmented"
-    raise Mismatch(wanted, expect.summary(found))
+    raise Mismatch(wanted, _done_to(images, found) + expect.summary(found))
+
+
+def _done_to(images: torch.Tensor, found: torch.Tensor) -> str:
+    """What `found` shows instead of the images, where that can be told."""
+    n, height, width, _ = images.shape
+    mean, std = (each.view(3, 1, 1) for each in (MEAN, STD))
+    ways = {
+        "some of them mirrored: ": torch.cat([normalized(images), normalized(images).flip(3)]),
+        "their axes reshaped, not permuted: ": (images.reshape(n, 3, height, width) / 255 - mean) / std,
+        "images that were not divided by 255: ": (images.permute(0, 3, 1, 2) - mean) / std,
+    }
+    return next((name for name, table in ways.items() if _matches(found, table) is not None), "")
 
 
 def _own_normalized(student, images: torch.Tensor) -> torch.Tensor:

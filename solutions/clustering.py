@@ -21,7 +21,7 @@ def kmeans(
     A single start can end in a bad local optimum: use k-means++ and several starts, and keep the best.
 
     Args:
-        x: (N, dim), N ≥ k.
+        x: (N, dim), with at least k different rows.
         k: number of clusters; none of them is empty.
         seed: makes the result deterministic; global random generators are left alone.
 
@@ -30,7 +30,7 @@ def kmeans(
         (k, dim), row j is the mean of the rows with label j.
 
     Raises:
-        ValueError: k > N, or x has fewer than k different rows.
+        ValueError: k > N.
 
     Source: Lloyd, Least squares quantization in PCM, 1982; Arthur and Vassilvitskii, k-means++, 2007.
 

@@ -15,8 +15,8 @@ KMEANS, MAP, SCORE = "clustering.kmeans", "clustering.project_with_centers", "cl
 @misconception(
     KMEANS,
     "one start at random rows",
-    "The first centers are k random rows, and there is one start only. It often ends with two centers in one "
-    "group and one center for two groups. Look at how starts are chosen, and how many there are.",
+    "The first centers are k random rows, and what comes is the end of one such start. It often has two centers in one "
+    "group and one center for two groups. Look at how starts are chosen, how many there are, and which one is kept.",
 )
 def one_random_start(x, k=10, seed=0):
     from sklearn.cluster import KMeans
@@ -699,6 +699,10 @@ _generator = torch.Generator().manual_seed(8)
 CHAIN = torch.cat([0.01 * torch.rand(100, generator=_generator), torch.tensor([100.0, 51.0, 40.0, 33.0, 29.0])])[:, None]
 CHAIN = CHAIN * torch.tensor([1.0, 0.0])  # nearly all rows at 0, so that one start is there and one farther out
 MANY_STEPS = 1.035  # inertia before more steps, relative to that after: as in the check
+_generator = torch.Generator().manual_seed(12)
+BLOBS = (50 * torch.eye(3)[:, None] + torch.rand(3, 15, 3, generator=_generator)).flatten(0, 1)
+OUTLYING = torch.cat([torch.rand(18, 2, generator=_generator), 1e4 + torch.rand(2, 2, generator=_generator)])
+THREE = torch.tensor([0] * 4 + [1] * 4 + [6] * 6)
 FAR = torch.cat([torch.rand(30, 2, generator=torch.Generator().manual_seed(6)), torch.tensor([[900.0, 0.0], [0.0, 900.0]])])
 
 
@@ -717,6 +721,11 @@ def observe_kmeans(student):
     if found == 0:
         first = SETS[0].view(5, 4, 3).transpose(0, 1).flatten(0, 1)  # one row of each group comes first
         facts["from good rows"] = _is_grouped(_by_group(_clustering(kmeans(first, k=5), first)[1]), 4)
+        if not facts["from good rows"]:
+            facts["gaps closed"] = _closes_gaps(kmeans)
+    if facts["good starts"] == "few":  # that may be steps that end too early, or several starts that are bad ones
+        facts["steps left"] = _even_steps_left(kmeans)
+        facts["starts"] = "one" if sum(_finds_three(kmeans, seed) for seed in range(100)) <= 68 else "more"
     facts["centers"] = _kind_of_centers(EASY, labels, centers)
     facts["more clusters than rows"] = refused(kmeans, EASY[:3], k=4)
     if "clustering.kmeans" not in student.mutated:  # else the second call has other rows
@@ -728,11 +737,35 @@ def observe_kmeans(student):
     labels = _clustering(kmeans(FAR, k=3), FAR)[1]
     facts["two rows far away"] = "alone" if labels is not None and labels.bincount().tolist().count(1) == 2 else "in groups"
     if facts["two rows far away"] == "alone":
-        left = sum(_steps_left(_clustering(kmeans(EVEN, k=6, seed=seed), EVEN)[1], EVEN) for seed in range(3)) / 3
-        facts["steps left"] = "many" if left > MANY_STEPS else "few"
-        if left > MANY_STEPS:
+        facts["steps left"] = _even_steps_left(kmeans)
+        if facts["steps left"] == "many":
             facts["center of the far rows"] = _far_center(kmeans)
     return facts
+
+
+def _even_steps_left(kmeans) -> str:
+    left = sum(_steps_left(_clustering(kmeans(EVEN, k=6, seed=seed), EVEN)[1], EVEN) for seed in range(3)) / 3
+    return "many" if left > MANY_STEPS else "few"
+
+
+def _finds_three(kmeans, seed: int) -> bool:
+    """Whether groups at 0, 50 and 300 are found.
+
+    One random start finds them with .60 (69 or more of 100 in 1 of 25 cases), the better of two with .83 (68 or fewer in 1 of
+    10,000).
+    """
+    x = 50 * THREE[:, None] + torch.rand(14, 1, generator=torch.Generator().manual_seed(seed))
+    labels = _clustering(kmeans(x, k=3, seed=seed), x)[1]
+    return labels is not None and torch.equal(labels[:, None] == labels, THREE[:, None] == THREE)
+
+
+def _closes_gaps(kmeans) -> bool:
+    """Whether three groups of 15 are found, but not two rows far from 18 others: as on a map of t-SNE, where all gaps are alike.
+
+    Two centers part these rows in the space of x from any start, in a few steps. Who misses the groups, too, has bad starts.
+    """
+    groups, labels = (_clustering(kmeans(x, k=k), x)[1] for x, k in ((BLOBS, 3), (OUTLYING, 2)))
+    return _is_grouped(groups, 15) and labels is not None and int((labels == labels[-1]).sum()) > 2
 
 
 def _far_center(kmeans) -> Near | str:

@@ -242,7 +242,8 @@ def kernel_of_3(images, dim=1024, seed=0):
 @misconception(
     FEATURES,
     "three layers",
-    "There are three convolutions. The network of this task has four.",
+    "An output of your last convolution sees 13 × 13 pixels, as with three kernels of 5 one after the other. The four "
+    "of this network see 17 × 17.",
 )
 def three_layers(images, dim=1024, seed=0):
     generator = torch.Generator().manual_seed(seed)

@@ -783,6 +783,7 @@ def observe_views(student):
         return facts | {"random": not agree(pairs[0][0], pairs[1][0])}
     first, second = torch.stack(images[::2]), torch.stack(images[1::2])  # (8, 20)
     options = {"the image": BATCH[:, None], "a neighbor": TABLE[BATCH], "a neighbor of image 0, 1, …": TABLE[:20]}
+    options["a neighbor's neighbor"] = TABLE[TABLE[BATCH]].flatten(1)
     facts |= {"first": _whose(first, options), "second": _whose(second, options)}
     return facts | _columns(second, options.get(facts["second"], TABLE[BATCH]))
 
@@ -803,8 +804,24 @@ def _shown(view: torch.Tensor) -> tuple[str, torch.Tensor | None]:
 
 def _whose(shown: torch.Tensor, options: dict[str, torch.Tensor]) -> str:
     found = [name for name, rows in options.items() if (shown[:, :, None] == rows).any(dim=2).all()]
-    alike = bool((shown == shown[:, :1]).all())
-    return found[0] if found else "one image for all" if alike else "other images"
+    if found:
+        return found[0]
+    if (shown == shown[:, :1]).all():
+        return "one image for all"
+    return "any images" if _is_spread(shown) else "other images"
+
+
+def _is_spread(shown: torch.Tensor) -> bool:
+    """Whether partners (8, 20) come from the whole data set, each image's own from most of it.
+
+    Of 16 independent draws among 24 images 12 differ, 9 or more in the mean over ten images. Four columns of some other row, or
+    a step on from a neighbor, give no more than 4 an image; the lists of a batch, however they are mixed, hold only their own.
+    """
+    listed = TABLE[BATCH].unique()
+    order = BATCH.argsort(stable=True)
+    by_image = shown[:, order].view(8, 10, 2).transpose(0, 1).flatten(1)  # (10, 16)
+    different = sum(len(each.unique()) for each in by_image) / len(by_image)
+    return bool((~torch.isin(shown, listed)).any()) and len(shown.unique()) >= 20 and different >= 9
 
 
 def _columns(shown: torch.Tensor, rows: torch.Tensor) -> dict:

@@ -145,6 +145,7 @@ def test_edge_cases(student):
     for count in (7, 12):
         refused(lambda n=count: eigenmaps(few, n_components=n, n_neighbors=3), "as many components as rows")
     refused(lambda: graph(few, 7), "as many neighbors as rows")
+    refused(lambda: graph(few, 0), "no neighbors")
     # SpectralEmbedding counts a row as its own neighbor, and takes 7.
     refused(lambda: eigenmaps(few, n_components=2, n_neighbors=8), "more neighbors than rows")
 

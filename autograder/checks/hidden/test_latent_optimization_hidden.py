@@ -89,8 +89,8 @@ def learned(student, images: torch.Tensor, seed: int) -> torch.Tensor:
 @pytest.mark.item("latent_optimization.sizes")
 def test_sizes(student):
     generator = torch.Generator().manual_seed(4)
-    for count, dim, seed in ((65, 7, 11), (257, 2, 12)):
-        images = torch.randint(0, 256, (count, 32, 32, 3), generator=generator, dtype=torch.uint8)
+    for count, side, dim, seed in ((65, 32, 7, 11), (257, 32, 2, 12), (5, 8, 3, 13)):
+        images = torch.randint(0, 256, (count, side, side, 3), generator=generator, dtype=torch.uint8)
         found = student.latent_optimization.optimize_latents(images, dim=dim, steps=2, seed=seed)
         expect.tensor(found, (count, dim), what="optimize_latents(...)")
 

@@ -1,4 +1,4 @@
-"""Task 6 on a few points and on images of one color."""
+"""Task 6 on a few points and on small images."""
 
 import pytest
 import torch
@@ -65,7 +65,8 @@ def test_errors(student):
     refused(lambda: search(QUERIES, BANK, k=0), "k = 0")
     refused(lambda: search(QUERIES, BANK, k=-1), "k = -1")
     refused(lambda: search(QUERIES, BANK[:, :1], k=1), "queries of width 2 for a bank of width 1")
-    refused(lambda: student.neighbors.mine_neighbors(BANK, k=5), "mine_neighbors(representations, k=5) of 5 rows")
+    for k in (5, -1):
+        refused(lambda: student.neighbors.mine_neighbors(BANK, k=k), f"mine_neighbors(representations, k={k}) of 5 rows")
 
 
 def refused(call, what: str) -> None:
@@ -92,21 +93,27 @@ def test_mine(student):
 COLORS = torch.tensor([[0, 0, 0], [250, 0, 0], [0, 250, 0], [0, 0, 250], [90, 90, 90], [250, 250, 0]])
 IMAGES = COLORS.to(torch.uint8).view(6, 1, 1, 3)
 NEIGHBORS = torch.tensor([[1, 2], [0, 5], [4, 5], [0, 4], [3, 2], [2, 1]])
+# Wider than high, no two numbers of an image alike: other axes show, and so does a flip. And images of nothing but 0 and 1,
+# as they are in [0, 1] as well: what is divided by 255 must not depend on the largest value.
+NOISE = torch.stack([torch.randperm(18, generator=torch.Generator().manual_seed(i)) for i in range(6)])
+NOISE = (14 * NOISE).to(torch.uint8).view(6, 2, 3, 3)
+DARK = (IMAGES > 0).to(torch.uint8)
 
 
 @pytest.mark.item("neighbors.views")
 def test_views(student):
     what = "neighbor_views(images, neighbors, batch)"
-    for images, rows in ((IMAGES, [4, 0, 5]), (IMAGES.numpy(), [2, 2, 1, 3])):
+    colors = (IMAGES, [4, 0, 5]), (IMAGES.numpy(), [2, 2, 1, 3])
+    for images, rows in (*colors, (NOISE, [5, 1, 3]), (NOISE, [0, 2, 4]), (DARK, [0, 5])):
         batch = torch.tensor(rows)
         value = student.neighbors.neighbor_views(images, NEIGHBORS, batch)
         value = tuple(value.values()) if isinstance(value, Named) else value
         if not isinstance(value, (tuple, list)) or len(value) != 2:
             raise Mismatch(f"{what} to return two batches", expect.describe(value))
-        shown = lookup.which_image(student, value[0], IMAGES, len(rows), what="the first batch")
+        shown = lookup.which_image(student, value[0], torch.as_tensor(images), len(rows), what="the first batch")
         same = torch.equal(shown, batch)
         expect.true(same, f"the images {rows} in the first batch", f"the images {shown.tolist()}")
-        other = lookup.which_image(student, value[1], IMAGES, len(rows), what="the second batch")
+        other = lookup.which_image(student, value[1], torch.as_tensor(images), len(rows), what="the second batch")
         hit = (NEIGHBORS[batch] == other[:, None]).any(dim=1).all()
         wanted = f"one of {NEIGHBORS[batch].tolist()} in each row of the second batch"
         expect.true(hit, wanted, f"the images {other.tolist()}")
