@@ -114,7 +114,8 @@ def only_settings_lost(report) -> None:
     must(len(others) <= 1 and report.total >= report.max_total - 2, seen(report))
 
 
-@attack(30, only_settings_lost)
+# Deterministic mode makes PyTorch import its compiler, which takes 2 s on an idle machine.
+@attack(30, only_settings_lost, limits={"call_seconds": 20})
 def changes_global_settings(folder):
     """changes seeds, default dtype, number of threads and deterministic mode"""
     append(
