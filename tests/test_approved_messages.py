@@ -64,13 +64,18 @@ def on_the_page(report: Report) -> str:
     return " ".join(markup.unescape(re.sub(r"<[^>]+>", " ", html.render(report))).split())
 
 
+def rounded(text: str) -> str:
+    """Numbers with five digits or more to four of them: the last ones differ between processors where something is learned."""
+    return re.sub(r"\d+\.\d{3,}", lambda number: f"{float(number[0]):.4g}", text)
+
+
 CASES = [pytest.param(each, id=name, marks=() if each.target in QUICK else pytest.mark.slow) for name, each in approved().items()]
 
 
 @pytest.mark.parametrize("entry", CASES)
 def test_what_a_student_reads_is_what_was_approved(entry):
     report = graded(entry)
-    assert shown(report) == (APPROVED / file_name(entry)).read_text(encoding="utf-8")
+    assert rounded(shown(report)) == rounded((APPROVED / file_name(entry)).read_text(encoding="utf-8"))
     page = on_the_page(report)
     for item in report.items():
         message = item.message.replace(CODE_HEADING, "Input (to paste into Python):")  # where the page has no margin
