@@ -195,7 +195,10 @@ def find_assignment(source: Source, files: tuple[str, ...]) -> tuple[PurePosixPa
         candidates.sort(key=lambda folder: (len(folder.parts), -folders[folder], str(folder)))
         if len(candidates[0].parts) == len(candidates[1].parts):
             both = " and ".join(str(folder) for folder in candidates[:2])
-            raise SubmissionError(f"the submission holds the assignment more than once ({both}); submit one of them")
+            raise SubmissionError(
+                f"the submission holds the assignment more than once ({both}); submit one of them, "
+                "or name each of several submissions by itself"
+            )
         return candidates[0], f"graded {candidates[0]}; ignored the copy in {candidates[1]}"
     return candidates[0], ""
 
