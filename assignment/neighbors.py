@@ -74,7 +74,7 @@ def neighbor_views(
         batch: int64, (B,), which images make up the batch.
 
     Returns:
-        float tensors (B, 3, H, W), (B, 3, H, W); row i of the second shows a neighbor of image batch[i].
+        float32 tensors (B, 3, H, W), (B, 3, H, W); row i of the second shows a neighbor of image batch[i].
 
     >>> images = np.array([0, 0, 255, 255], dtype=np.uint8).reshape(4, 1, 1, 1).repeat(3, axis=3)
     >>> view, other = neighbor_views(images, torch.tensor([[1], [0], [3], [2]]), torch.tensor([2, 0]))

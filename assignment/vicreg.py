@@ -13,7 +13,7 @@ import torch.nn.functional as F
 
 
 class VICRegTerms(NamedTuple):
-    """The loss and its three parts, each a 0-d tensor (a float in a history).
+    """The loss and its three parts, each a 0-d tensor through which gradients flow (a float in a history).
 
     `total` is weighted; `invariance`, `variance` and `covariance` are not, and the last two are sums over
     both branches.

@@ -78,7 +78,7 @@ def which_image(student, view, images: torch.Tensor, count: int, *, what: str) -
         shown = _matches(found, table())
         if shown is not None:
             return shown
-    wanted = f"{what} to show images of the data set, normalized once and not augmented"
+    wanted = f"{what} to show images of the data set in float32, normalized once and not augmented"
     raise Mismatch(wanted, _done_to(images, found) + expect.summary(found))
 
 
@@ -90,6 +90,7 @@ def _done_to(images: torch.Tensor, found: torch.Tensor) -> str:
         "some of them mirrored: ": torch.cat([normalized(images), normalized(images).flip(3)]),
         "their axes reshaped, not permuted: ": (images.reshape(n, 3, height, width) / 255 - mean) / std,
         "images that were not divided by 255: ": (images.permute(0, 3, 1, 2) - mean) / std,
+        "the right values in another dtype: ": normalized(images).to(found.dtype),
     }
     return next((name for name, table in ways.items() if _matches(found, table) is not None), "")
 

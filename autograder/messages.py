@@ -127,7 +127,9 @@ def student_error(error: StudentError) -> str:
         return missing_function(error)
     if error.kind == "no_gradient":
         came = "a result without one (.item(), .detach(), float(), .numpy() or torch.no_grad() on the way?)"
-        return f"Expected: a result that carries a gradient back to its input\nCame:     {came}"
+        function = error.call.target.split(".")[-1]
+        value = f"`{error.call.output}` of {function}" if error.call.output else f"the result of {function}"
+        return f"Expected: {value} to carry a gradient back to the input\nCame:     {came}"
     if error.kind == "unsendable":
         return f"Expected: plain tensors, arrays or numbers\nCame:     a result that cannot be read ({error.type_name})"
     lines = [f"Expected: the call to return\nCame:     {error.type_name}: {error.message or '(no text)'}"]

@@ -125,18 +125,22 @@ def pairs(tape: list[dict], key: str, batch_size: int, made: list[dict] = (), se
     """What passed through a network for the two views of each batch, pass after pass or both in one pass.
 
     Where several arrangements are possible, that in which both views of a pair are of the same images, by `made`.
-    `seen`: the passes of the encoder, where `tape` is that of the projector.
+    `seen`: the passes of the encoder, where `tape` is that of the projector, which may be arranged otherwise.
     """
-    found = [expect.tensor(each[key], what="what passed through the network") for each in tape]
+    found, inputs = ([expect.tensor(each[name], what="what passed through the network") for each in tape] for name in (key, "input"))
     possible = arrangements(found, batch_size)
     if not possible:
         came = f"{len(found)} passes with {', '.join(str(len(each)) for each in found[:8])} rows"
         raise Mismatch("both views of every batch to pass through the networks", came or "no pass")
-    inputs = [each["input"] for each in seen or tape]
-    if list(map(len, inputs)) == list(map(len, found)):
-        fitting = (each for each in possible if all(of_the_same(a, b, made) for a, b in each(inputs)))
-        return next(fitting, possible[0])(found)
-    return possible[0](found)
+    made = represented(seen, made) if seen else made
+    fitting = (each for each in possible if all(of_the_same(a, b, made) for a, b in each(inputs)))
+    return next(fitting, possible[0])(found)
+
+
+def represented(seen: list[dict], made: list[dict]) -> list[dict]:
+    """The representations of the views `made`, in the same form: what the projector sees in their place."""
+    passes = ((expect.tensor(each["output"]), images_of(expect.tensor(each["input"]), made)) for each in seen)
+    return [{"view": view, "images": images} for view, images in passes if images is not None]
 
 
 def of_the_same(a: torch.Tensor, b: torch.Tensor, made: list[dict]) -> bool:

@@ -185,6 +185,35 @@ def all_views_first(encoder, projector, images, batch_size=256, **weights):
     return VICRegTerms(*torch.stack(terms).mean(dim=0))
 
 
+@variant(EVALUATE, "encoder view by view, both representations in one pass of the projector, their rows in turn")
+def rows_in_turn_for_the_projector(encoder, projector, images, batch_size=256, **weights):
+    modes = encoder.training, projector.training
+    encoder.eval(), projector.eval()
+    terms = []
+    with torch.no_grad():
+        for batch in torch.as_tensor(images).split(batch_size):
+            if len(batch) < 2:
+                continue
+            y = torch.stack([encoder(view) for view in two_views(batch)], dim=1)
+            z_a, z_b = projector(y.flatten(0, 1)).unflatten(0, (-1, 2)).unbind(1)
+            terms.append(torch.stack(vicreg_loss(z_a, z_b, **weights)))
+    encoder.train(modes[0]), projector.train(modes[1])
+    return VICRegTerms(*torch.stack(terms).mean(dim=0))
+
+
+@variant(EVALUATE, "all representations first, then all embeddings of the first view, then those of the second")
+def representations_first(encoder, projector, images, batch_size=256, **weights):
+    modes = encoder.training, projector.training
+    encoder.eval(), projector.eval()
+    with torch.no_grad():
+        batches = [batch for batch in torch.as_tensor(images).split(batch_size) if len(batch) > 1]
+        y = [[encoder(view) for view in two_views(batch)] for batch in batches]
+        z_a, z_b = ([projector(each) for each in one_view] for one_view in zip(*y))
+        terms = [torch.stack(vicreg_loss(*pair, **weights)) for pair in zip(z_a, z_b)]
+    encoder.train(modes[0]), projector.train(modes[1])
+    return VICRegTerms(*torch.stack(terms).mean(dim=0))
+
+
 @variant(TRAIN, "DataLoader over indices, incomplete last batch dropped, attached terms")
 def index_loader(
     encoder, projector, images, epochs, batch_size=256, test_images=None, views=None, lr=3e-4, **weights
