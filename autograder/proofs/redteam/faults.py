@@ -102,7 +102,7 @@ def returns_from_another_device(folder):
     append(folder, f"{LOSS}    return right(z, gamma, eps).to('meta')\n")
 
 
-@attack(25, lost("failed", "carries a gradient"))
+@attack(25, lost("failed", "to carry a gradient"))
 def loses_the_gradient(folder):
     """detaches its input"""
     append(folder, "right = variance_loss\ndef variance_loss(z, gamma=1.0, eps=1e-4):\n    return right(z.detach(), gamma, eps)\n")
