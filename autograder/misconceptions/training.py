@@ -953,8 +953,8 @@ def _evaluated(student, n: int, modes: list[bool]) -> dict:
     images[4:] = 255  # so that the loss of the first batch is another than that of the rest
     came = student.run("evaluate", images, NORMED, modes, 4)
     passes = came["encoder"] + came["projector"]
-    embedded = (came["projector"], "output", 4, came["made"], came["encoder"])
-    outputs = _read(replay.pairs, *(embedded if came["projector"] else (came["encoder"], "output", 4, came["made"])))
+    tape, seen = (came["projector"], came["encoder"]) if came["projector"] else (came["encoder"], ())
+    outputs = _read(replay.pairs, tape, "output", 4, came["made"], seen)
     return {
         "modes afterwards": came["modes"],
         "train mode": [any(each["training"] for each in came[name]) for name in ("encoder", "projector")],
